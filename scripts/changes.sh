@@ -33,6 +33,9 @@ describe_deepening() { printf 'git -C %q fetch --unshallow origin' "$1"; }
 # is_no_commit ID: true for the zeros that stand for no commit (a new or deleted branch), and for an empty text
 is_no_commit() { [[ $1 =~ ^0*$ ]]; }
 
+# is_commit_id ID: true for a full commit id, other than zeros
+is_commit_id() { [[ $1 =~ ^([0-9a-f]{40}|[0-9a-f]{64})$ ]] && ! is_no_commit "$1"; }
+
 # resolve_parent REPOSITORY COMMIT: sets `commit` to the first parent, or to the empty tree where the commit has none
 resolve_parent() {
     local parents

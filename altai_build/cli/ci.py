@@ -155,6 +155,8 @@ def ci(
         job = recognise_job(os.environ)
         if job.service is not None:
             run.reporter.brief = True
+        for text in job.ignored:
+            run.reporter.warn(text)
         change = find_change(run, rev, pinned, job, since)
         run.reporter.info(change.description)
         key = built = released = topic = None

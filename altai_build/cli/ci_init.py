@@ -47,13 +47,15 @@ def _check_setting(_ctx: click.Context, _param: click.Parameter, value: str | No
     "--tool-url",
     metavar="URL",
     callback=_check_setting,
-    help="The git repository from which jobs get altai-build; default: the project's own.",
+    help="The git repository from which jobs get altai-build; default: the remote of the checkout that this program "
+    "runs from, else the project's own.",
 )
 @click.option(
     "--tool-rev",
     metavar="REV",
     callback=_check_setting,
-    help="The tag or full commit id of altai-build there; default: the tag of this version.",
+    help="The tag or full commit id of altai-build there; default: the commit of that checkout, else the tag of this "
+    "version.",
 )
 @click.option(
     "--matrix",
@@ -103,7 +105,17 @@ def ci_init(
     given = {"branch": branch, "label": label, "tool_url": tool_url, "tool_rev": tool_rev}
     settings = {name: value for name, value in given.items() if value is not None}
     folder = Path(app.read_superproject().folder)
-    file = write_pipeline(folder, PipelineService(service), output, settings, force=force, groups=groups)
+    from altai_build.tools.progress import ProgressReporter
+
+    file = write_pipeline(
+        folder,
+        PipelineService(service),
+        output,
+        settings,
+        force=force,
+        groups=groups,
+        reporter=ProgressReporter(quiet=app.quiet),
+    )
     if as_json:
         print_json({"service": service, "file": str(file), "jobs": [list(group) for group in groups]})
     else:

@@ -98,7 +98,7 @@ def init(
         if public is None or public.fingerprint not in _read_fingerprints(key.file):
             _refuse_existing(key)
             request = KeyRequest(
-                name=f"{config.project} release {'signing' if key.is_signing_key else 'approval'} key",
+                name=f"{config.project} {_describe_purpose(config, key)} key",
                 email=email or f"release@{config.project}.localdomain",
                 algorithm=algorithm,
                 passphrase=None if no_passphrase else _get_new_passphrase(),
@@ -144,6 +144,14 @@ def list_(app: App, as_json: bool) -> None:
     else:
         _print_keys(listed)
     reader.refuse_unreadable("uses of keys in releases that cannot be read are not listed")
+
+
+def _describe_purpose(config: Config, key: Key) -> str:
+    """What a key is for, as its user id says to those who import it."""
+    if not key.is_signing_key:
+        return "release approval"
+    signed = {repository.key for repository in config.repositories.values()}
+    return "CI signing" if key.name == config.ci.key and key.name not in signed else "release signing"
 
 
 def _read_fingerprints(file: Path) -> set[str]:

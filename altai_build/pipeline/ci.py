@@ -99,7 +99,8 @@ def choose_compared_commit(
     if since is not None:
         return ComparedCommit(history.resolve_revision(since), "named by --since")
     if job.since is None:
-        return find_merge_base(history, commit, find_branch(history, job.target) if job.target else None)
+        found = find_merge_base(history, commit, find_branch(history, job.target) if job.target else None)
+        return found._replace(reason=f"the branch is new; {found.reason}") if job.is_new_branch else found
     if is_shallow(history.common) or history.has_commit(job.since):
         return ComparedCommit(history.resolve_revision(job.since), job.since_reason)
     # After a forced push it is in no branch. Any other commit to compare with could hide a change.

@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.model.gitlink import is_commit_id
 from altai_build.regular_files import read_regular_file
+
+_LONGEST_VALUE = 80  # characters of a wrong value that are shown
 
 
 class Service(str, Enum):
@@ -32,7 +34,8 @@ class CiJob:
     """What the environment of a job says.
 
     `since` is the commit that the service compares with, `variable` says which of its variables it is from. `target` is
-    the branch that a merge request is for. `summary` is the file in which the service expects Markdown.
+    the branch that a merge request is for. `summary` is the file in which the service expects Markdown. `ignored` says
+    which values name no commit, and why; `is_new_branch` is true where the service says that there is none.
     """
 
     service: Service | None = None
@@ -40,6 +43,8 @@ class CiJob:
     variable: str = ""
     target: str | None = None
     summary: Path | None = None
+    ignored: tuple[str, ...] = ()
+    is_new_branch: bool = False
 
     @property
     def since_reason(self) -> str:
@@ -52,22 +57,21 @@ def recognise_job(environment: Mapping[str, str]) -> CiJob:
     if environment.get("GITHUB_ACTIONS") == "true":
         return _read_github(environment)
     if environment.get("GITLAB_CI") == "true":
-        return CiJob(
-            Service.GITLAB,
-            *_first_commit(environment, "CI_MERGE_REQUEST_DIFF_BASE_SHA", "CI_COMMIT_BEFORE_SHA"),
-            target=environment.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME") or None,
-        )
+        target = environment.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME") or None
+        known = ("CI_MERGE_REQUEST_DIFF_BASE_SHA", "CI_COMMIT_BEFORE_SHA")
+        return _choose_commit(CiJob(Service.GITLAB, target=target), _list_values(environment, known))
     if environment.get("JENKINS_URL"):
         target = environment.get("CHANGE_TARGET") or None
         # That of a merge request is the commit of its last job, which has built a part of it.
         names = () if target else ("GIT_PREVIOUS_SUCCESSFUL_COMMIT",)
-        return CiJob(Service.JENKINS, *_first_commit(environment, *names), target=target)
+        return _choose_commit(CiJob(Service.JENKINS, target=target), _list_values(environment, names))
     return CiJob()
 
 
 def _read_github(environment: Mapping[str, str]) -> CiJob:
     target = environment.get("GITHUB_BASE_REF") or None
-    since, event = None, environment.get("GITHUB_EVENT_PATH", "")
+    values: list[tuple[str, str]] = []
+    event = environment.get("GITHUB_EVENT_PATH", "")
     if target is None and event:
         try:
             payload = json.loads(read_regular_file(event))
@@ -78,26 +82,30 @@ def _read_github(environment: Mapping[str, str]) -> CiJob:
                 todo="name the commit to compare with: --since REV",
             ) from error
         before = payload.get("before") if isinstance(payload, dict) else None
-        since = before if isinstance(before, str) and _is_commit(before) else None
+        values = [("`before` of the event", str(before))] if before is not None else []
     summary = environment.get("GITHUB_STEP_SUMMARY")
-    return CiJob(
-        Service.GITHUB,
-        since=since,
-        variable="`before` of the event" if since else "",
-        target=target,
-        summary=Path(summary) if summary else None,
-    )
+    job = CiJob(Service.GITHUB, target=target, summary=Path(summary) if summary else None)
+    return _choose_commit(job, values)
 
 
-def _first_commit(environment: Mapping[str, str], *names: str) -> tuple[str | None, str]:
-    """The first of these variables that names a commit, and its name."""
-    found = next((name for name in names if _is_commit(environment.get(name, ""))), "")
-    return (environment[found] if found else None), found
+def _list_values(environment: Mapping[str, str], names: Sequence[str]) -> list[tuple[str, str]]:
+    """The variables that are set, and their values."""
+    return [(name, environment[name]) for name in names if environment.get(name)]
 
 
-def _is_commit(text: str) -> bool:
-    """True for a commit id; all zeros stand for a branch that is new."""
-    return is_commit_id(text) and bool(text.strip("0"))
+def _choose_commit(job: CiJob, values: Sequence[tuple[str, str]]) -> CiJob:
+    """The job with the first value that names a commit; all zeros stand for a branch that is new."""
+    ignored: list[str] = []
+    is_new_branch = False
+    for name, value in values:
+        if not is_commit_id(value):
+            shown = value if len(value) <= _LONGEST_VALUE else f"{value[:_LONGEST_VALUE]}…"
+            ignored.append(f"{name} is ignored: {shown!r} is no full commit id")
+        elif value.strip("0"):
+            return replace(job, since=value, variable=name, ignored=tuple(ignored))
+        else:
+            is_new_branch = True
+    return replace(job, ignored=tuple(ignored), is_new_branch=is_new_branch)
 
 
 def fold_lines(service: Service | None, title: str, lines: list[str]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from altai_build.pipeline.ci_pipeline import find_tool_source
 from altai_build.stages.ci_pipeline import PipelineService, PipelineSettings, format_pipeline
 from tests.kit.cli import altai_build
 from tests.kit.git import Repo
@@ -20,7 +21,10 @@ def test_the_pipeline_is_where_the_service_looks_for_it(tmp_path: Path, service:
     answer = altai_build("ci", "init", service, cwd=repo.path)
     file = repo.path / PATHS[service]
     assert (answer.code, answer.out) == (0, f"{file}\n"), answer.err
-    assert file.read_text() == format_pipeline(PipelineService(service), PipelineSettings())
+    source = find_tool_source()
+    settings = PipelineSettings(tool_url=source.url, tool_rev=source.rev)
+    assert file.read_text() == format_pipeline(PipelineService(service), settings)
+    assert f"jobs get altai-build {source.rev[:12]} from {source.url} (" in answer.err
     assert repo.git("status", "--porcelain", "--", PATHS[service]).startswith("?? ")
 
 

@@ -6,10 +6,14 @@ import os
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from altai_build.cli.keys import _describe_purpose
+from altai_build.config import load_config
+from altai_build.config.schema import CiSettings
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.keyring import open_keyring
 from tests.kit.cli import ROOT, CliResult, altai_build
@@ -152,3 +156,14 @@ def test_of_five_runs_at_once_one_makes_the_key(site: Path) -> None:
     assert sorted(run.returncode for run in runs) == [0, 6, 6, 6, 6], told
     with open_keyring(site / ".altai-build" / "gnupg") as keyring:
         assert len(keyring.list_secret_keys()) == 1
+
+
+def test_a_key_is_named_as_what_it_signs(site: Path) -> None:
+    text = CONFIG + "ci: {key: develop}\n"
+    (site / "repos.yaml").write_text(text.replace("keys:\n", "keys:\n  develop: {file: d, signs: true}\n"))
+    config = load_config(site / "repos.yaml")
+    assert _describe_purpose(config, config.keys["develop"]) == "CI signing"
+    assert _describe_purpose(config, config.keys["ours"]) == "release signing"
+    # One that signs both is that of releases.
+    both = replace(config, ci=CiSettings("ours"))
+    assert _describe_purpose(both, config.keys["ours"]) == "release signing"

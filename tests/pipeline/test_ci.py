@@ -29,6 +29,8 @@ def test_what_is_named_comes_before_the_job_and_the_job_before_the_main_branch(t
     assert choose(pushed, "main~1") == (commits[1], "named by --since")
     assert choose(pushed) == (commits[3], "CI_COMMIT_BEFORE_SHA of GitLab CI")
     assert choose(CiJob(Service.GITHUB, target="stable")) == (commits[2], "the merge base with stable")
+    new = CiJob(Service.GITLAB, is_new_branch=True)
+    assert choose(new) == (commits[1], "the branch is new; its first parent: the commit is in main")
     assert choose(CiJob()) == (commits[1], "its first parent: the commit is in main")
     # After a forced push: the first parent would hide what the other commits changed.
     gone = CiJob(Service.GITLAB, "f" * 40, "CI_COMMIT_BEFORE_SHA", target="stable")

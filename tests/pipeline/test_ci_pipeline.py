@@ -7,14 +7,17 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.pipeline.ci_pipeline import write_pipeline
-from altai_build.stages.ci_pipeline import PipelineService
+from altai_build.pipeline.ci_pipeline import find_tool_source, write_pipeline
+from altai_build.stages.ci_pipeline import TOOL_REV, TOOL_URL, PipelineService
+from altai_build.tools.progress import ProgressReporter
 from tests.kit.git import Repo
+
+QUIET = ProgressReporter(quiet=True)
 
 
 def write(repo: Repo, **given: str) -> str:
     """The workflow for a repository."""
-    file = write_pipeline(repo.path, PipelineService.GITHUB, None, given, force=True)
+    file = write_pipeline(repo.path, PipelineService.GITHUB, None, given, force=True, reporter=QUIET)
     return file.read_text()
 
 
@@ -39,5 +42,31 @@ def test_what_is_no_file_is_not_replaced_by_force(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(target)
     for place in (tmp_path, tmp_path / "link"):
         with pytest.raises(InputError, match="is there already"):
-            write_pipeline(repo.path, PipelineService.GITLAB, place, {}, force=True)
+            write_pipeline(repo.path, PipelineService.GITLAB, place, {}, force=True, reporter=QUIET)
     assert not target.exists()
+
+
+def test_jobs_get_the_commit_that_wrote_the_pipeline(tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "tool")
+    commit = repo.commit({"scripts/ci-job": "x"})
+    assert find_tool_source(repo.path)[:2] == (TOOL_URL, TOOL_REV)
+    (repo.path / "scripts").mkdir()
+    (repo.path / "scripts/ci-job").write_text("x")
+    # Jobs have neither a key nor a password nor this machine's files.
+    for origin in (
+        "git@h:altai-build.git",
+        "https://me:secret@h/altai-build",
+        "/srv/altai-build",
+        "https://h/$(x)",
+    ):
+        repo.git("config", "remote.origin.url", origin)
+        source = find_tool_source(repo.path)
+        assert source[:2] == (TOOL_URL, commit)
+        assert source.reason == f"the commit of {repo.path}; whether {TOOL_URL} has it is not known"
+    repo.git("config", "remote.origin.url", "https://h/fork/altai-build.git")
+    source = find_tool_source(repo.path)
+    assert source[:2] == ("https://h/fork/altai-build.git", commit)
+    assert source.reason.endswith("which no known branch of https://h/fork/altai-build.git has: push it")
+    repo.git("update-ref", "refs/remotes/origin/main", commit)
+    assert find_tool_source(repo.path).reason == f"the commit of {repo.path}"
+    assert f'ALTAI_BUILD_REV: "{"a" * 40}"' in write(repo, tool_rev="a" * 40)

@@ -84,6 +84,12 @@ def test_a_service_names_the_commit_that_altai_build_takes_too(repo: Repo) -> No
         ),
     ]
     fix = repo.git("rev-parse", "fix")
+    # A short id or a branch is ignored there, too.
+    for name in (first[:12], "main"):
+        before = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": name, "CI_COMMIT_BEFORE_SHA": second}
+        environments.append(({"GITLAB_CI": "true", **before}, second))
+        messages = job(repo, "--rev", "fix", GITLAB_CI="true", CI_COMMIT_BEFORE_SHA=name)[2]
+        assert f"ignored: {name} is no full commit id\n" in messages and " is compared with " not in messages
     for environment, expected in environments:
         code, calls, messages = job(repo, "--rev", "fix", **environment)
         assert f"{fix[:12]} is compared with {expected[:12]}: " in messages, environment

@@ -29,8 +29,30 @@ NEW_BRANCH = "0" * 40
             {"GITLAB_CI": "true", "CI_COMMIT_BEFORE_SHA": OTHER},
             CiJob(Service.GITLAB, OTHER, "CI_COMMIT_BEFORE_SHA"),
         ),
-        ({"GITLAB_CI": "true", "CI_COMMIT_BEFORE_SHA": NEW_BRANCH}, CiJob(Service.GITLAB)),
-        ({"GITLAB_CI": "true", "CI_COMMIT_BEFORE_SHA": "--output=x"}, CiJob(Service.GITLAB)),
+        (
+            {"GITLAB_CI": "true", "CI_COMMIT_BEFORE_SHA": NEW_BRANCH},
+            CiJob(Service.GITLAB, is_new_branch=True),
+        ),
+        (
+            {"GITLAB_CI": "true", "CI_COMMIT_BEFORE_SHA": "--output=x\n"},
+            CiJob(
+                Service.GITLAB,
+                ignored=("CI_COMMIT_BEFORE_SHA is ignored: '--output=x\\n' is no full commit id",),
+            ),
+        ),
+        (
+            {
+                "GITLAB_CI": "true",
+                "CI_MERGE_REQUEST_DIFF_BASE_SHA": "c" * 100,
+                "CI_COMMIT_BEFORE_SHA": COMMIT,
+            },
+            CiJob(
+                Service.GITLAB,
+                COMMIT,
+                "CI_COMMIT_BEFORE_SHA",
+                ignored=(f"CI_MERGE_REQUEST_DIFF_BASE_SHA is ignored: '{'c' * 80}…' is no full commit id",),
+            ),
+        ),
         (
             {"GITLAB_CI": "true", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "dev"},
             CiJob(Service.GITLAB, target="dev"),
@@ -71,6 +93,11 @@ def test_a_push_on_github_is_compared_with_what_was_there(
     event.write_text(json.dumps(payload))
     job = recognise_job({"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(event)})
     assert (job.service, job.since) == (Service.GITHUB, since)
+    is_new = payload == {"before": NEW_BRANCH}
+    assert job.is_new_branch == is_new
+    assert job.ignored == (
+        ("`before` of the event is ignored: '5' is no full commit id",) if payload == {"before": 5} else ()
+    )
 
 
 @pytest.mark.parametrize("text", [b"{", b"\xff", b"[" * 100_000, None])

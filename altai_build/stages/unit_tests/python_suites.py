@@ -237,7 +237,7 @@ def _make_suite(files: ProjectFiles, found: _Found, python: str) -> Suite:
 
 def _write_nose(files: ProjectFiles, notes: list[str]) -> str:
     """nose refuses to start where setup.cfg has an option of a plugin that is not installed."""
-    command = '$PYTHON -m nose --with-id --with-xunit --xunit-file="$RESULTS/junit.xml"'
+    command = '$PYTHON -m nose --with-id --with-xunit --xunit-file="$ALTAI_TEST_RESULTS/junit.xml"'
     setup = read_ini(files.get_text("setup.cfg"))
     options = dict(setup.items("nosetests")) if setup.has_section("nosetests") else {}
     unknown = sorted(name for name in options if not _NOSE_OPTION.fullmatch(name))
@@ -255,7 +255,7 @@ def _write_nose(files: ProjectFiles, notes: list[str]) -> str:
 
 
 def _write_pytest(files: ProjectFiles, notes: list[str]) -> tuple[str, str]:
-    command = '$PYTHON -m pytest --junitxml="$RESULTS/junit.xml"'
+    command = '$PYTHON -m pytest --junitxml="$ALTAI_TEST_RESULTS/junit.xml"'
     for path, options in _list_pytest_options(files):
         if _PLUGIN_OPTION.search(options):
             notes.append(

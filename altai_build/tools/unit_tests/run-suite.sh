@@ -218,25 +218,24 @@ install_sdist() {
     (cd "$folder"/* && PYTHONPATH=$locked $PYTHON setup.py -q build --build-lib "$locked") </dev/null
 }
 
-# run NUMBER SCRIPT: one run of the suite; its status, its output, and what it writes to $RESULTS.
+# run NUMBER SCRIPT: one run of the suite; its status, its output, and what it writes to $ALTAI_TEST_RESULTS.
 run() {
-    RESULTS=$top/run-$1
-    ALTAI_TEST_RESULTS=$RESULTS
+    ALTAI_TEST_RESULTS=$top/run-$1
     GO_COVERAGE=
     if [ "$COVERAGE" = go ]; then
-        GO_COVERAGE="-coverprofile=$RESULTS/cover.out"
+        GO_COVERAGE="-coverprofile=$ALTAI_TEST_RESULTS/cover.out"
     fi
     if [ "$COVERAGE" = coverage.py ]; then
         export COVERAGE_FILE="$top/.coverage"
     fi
-    export RESULTS ALTAI_TEST_RESULTS GO_COVERAGE JOBS
-    mkdir -p "$RESULTS" "$results/$1"
+    export ALTAI_TEST_RESULTS GO_COVERAGE JOBS
+    mkdir -p "$ALTAI_TEST_RESULTS" "$results/$1"
     began=$(date +%s)
     status=0
     # shellcheck disable=SC2086 # an option with its value, or nothing
-    HOME=$top/home timeout $KILL_AFTER "$TIMEOUT" sh -e "$2" </dev/null >"$RESULTS/.log" 2>&1 || status=$?
+    HOME=$top/home timeout $KILL_AFTER "$TIMEOUT" sh -e "$2" </dev/null >"$ALTAI_TEST_RESULTS/.log" 2>&1 || status=$?
     printf '%s %s\n' "$status" $(($(date +%s) - began)) >"$results/$1/status"
-    keep_log "$RESULTS/.log" "$results/$1/log"
+    keep_log "$ALTAI_TEST_RESULTS/.log" "$results/$1/log"
     keep_reports "$1"
     tail -n 100 "$results/$1/log"
     echo "the suite has ended with exit status $status"
@@ -259,9 +258,9 @@ keep_log() {
 keep_reports() {
     found=0
     if [ "$KIND" = meson ] && [ -f meson-logs/testlog.junit.xml ]; then
-        cp meson-logs/testlog.junit.xml "$RESULTS/"
+        cp meson-logs/testlog.junit.xml "$ALTAI_TEST_RESULTS/"
     fi
-    for file in "$RESULTS"/*.xml "$RESULTS"/lcov.info "$RESULTS"/cover.out; do
+    for file in "$ALTAI_TEST_RESULTS"/*.xml "$ALTAI_TEST_RESULTS"/lcov.info "$ALTAI_TEST_RESULTS"/cover.out; do
         { [ -f "$file" ] && [ ! -L "$file" ]; } || continue
         [ "$(wc -c <"$file")" -le "$file_limit" ] || continue
         case ${file##*/} in

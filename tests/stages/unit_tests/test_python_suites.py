@@ -16,8 +16,8 @@ def detect(texts: Mapping[str, str], python: str = "python3") -> Suite | str:
     return detect_python_suite(files, python)
 
 
-PYTEST = '$PYTHON -m pytest --junitxml="$RESULTS/junit.xml"'
-NOSE = '$PYTHON -m nose --with-id --with-xunit --xunit-file="$RESULTS/junit.xml"'
+PYTEST = '$PYTHON -m pytest --junitxml="$ALTAI_TEST_RESULTS/junit.xml"'
+NOSE = '$PYTHON -m nose --with-id --with-xunit --xunit-file="$ALTAI_TEST_RESULTS/junit.xml"'
 PACKAGE = {
     "setup.py": "",
     "x/__init__.py": "",
