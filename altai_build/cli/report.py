@@ -11,29 +11,36 @@ from altai_build.cli.app import App
 from altai_build.cli.options import json_option, key_option, releases_option
 from altai_build.cli.output import print_json, print_path
 from altai_build.cli.reading import Reading, open_reading
-from altai_build.errors import InputError
+from altai_build.errors import InputError, UsageError
 from altai_build.model.release import ReleasePart
-from altai_build.model.release_files import REPORT_PATH
+from altai_build.model.release_files import RELEASES_PAGE, REPORT_PATH
 
 if TYPE_CHECKING:
     from altai_build.pipeline.published.manifest_trust import CheckedManifest
 
 
 @click.command()
-@click.argument("version")
+@click.argument("version", required=False)
+@click.option("--index", is_flag=True, help="Write the page of all releases, `index.html` in their folder.")
 @click.option(
     "-o",
     "output",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Verify the release again and write a new report to FILE.",
+    help="Verify the release again and write a new report to FILE; with --index, the page of all releases.",
 )
 @releases_option
 @key_option
 @json_option
 @click.pass_obj
 def report(
-    app: App, version: str, output: Path | None, where: str | None, keys: tuple[str, ...], as_json: bool
+    app: App,
+    version: str | None,
+    index: bool,
+    output: Path | None,
+    where: str | None,
+    keys: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Print where the HTML report of release VERSION is.
 
@@ -43,13 +50,24 @@ def report(
     The report is part of the release and covered by its checksums. With -o the release is verified again, upgrades from
     the releases before it are checked again, and a new report is written to FILE; the released one does not change.
 
+    With --index instead of VERSION the page of all releases is written: into their folder, as each `release` does, or
+    to FILE. It says what is latest, how large releases are and what they changed, and which keys they need.
+
     \b
     Examples:
       altai-build report 1.0.2
       altai-build report 1.0.2 -o /tmp/report.html
+      altai-build report --index
     """
+    if (version is None) != index:
+        raise UsageError(
+            "`report` needs the version of a release, or --index", todo="give one of them: `report latest`"
+        )
     if output is not None:
-        refuse_output(output)
+        _refuse_output(output)
+    if version is None:
+        _write_index(open_reading(app, where, keys=keys), output, as_json)
+        return
     reading = open_reading(app, where, [version], keys)
     part = ReleasePart.REPORT if output is None else ReleasePart.WHOLE
     directory = reading.catalog.find(version, part)
@@ -66,7 +84,7 @@ def report(
         print_path(page) if isinstance(page, Path) else print(page)
 
 
-def refuse_output(output: Path) -> None:
+def _refuse_output(output: Path) -> None:
     """Raise InputError for a folder, and for a file in a release."""
     from altai_build.tools.output_directory import refuse_release
 
@@ -109,3 +127,33 @@ def _write(
             reading.run, reading.reader, release, catalog, [Path(key) for key in keys]
         )
     return write_report(directory, inputs, page=output.absolute(), url=reading.catalog.find_url(directory))
+
+
+def _write_index(reading: Reading, output: Path | None, as_json: bool) -> None:
+    """Write the page of all releases. Raises InputError after that when some could not be read."""
+    from altai_build.pipeline.published.releases_page import collect_index, find_project_name, write_page
+    from altai_build.stages.report.index import DamagedRelease, format_index
+    from altai_build.tools.files import write_atomically
+
+    catalog = reading.catalog
+    project = find_project_name(reading.run, catalog)
+    if output is not None:
+        page = output.absolute()
+        inputs = collect_index(catalog, reading.reader, project)
+        write_atomically(page, format_index(inputs))
+    elif catalog.folder is None:
+        raise InputError(
+            f"the page cannot be written to {catalog.location}",
+            why="it is not a folder of releases on this machine",
+            todo="name a file with -o FILE",
+        )
+    else:
+        page = catalog.folder / RELEASES_PAGE
+        inputs = write_page(catalog.folder, catalog, reading.reader, project)
+    damaged = [release.name for release in inputs.releases if isinstance(release, DamagedRelease)]
+    if as_json:
+        releases = [release.name for release in inputs.releases if release.name not in damaged]
+        print_json({"report": str(page), "written": True, "releases": releases, "damaged": damaged})
+    else:
+        print_path(page)
+    reading.reader.refuse_unreadable("releases that cannot be read are only named on the page")

@@ -25,6 +25,7 @@ _OTHER_NAMES = {
     "ci": ("ci-result",),
     "plan": ("plan", "plan-tests"),
     "release": ("release", "release-plan"),
+    "report": ("report", "report-index"),
     "test": ("test-result", "test-lock"),
     "verify": ("verify", "verify-history"),
 }

@@ -7,6 +7,7 @@ CHECKSUMS_NAME = "SHA256SUMS"
 LATEST_LINK = "latest"
 KEY_FILE_PREFIX = "RPM-GPG-KEY-"
 REPORT_PATH = "report/index.html"
+RELEASES_PAGE = "index.html"  # in the folder of all releases
 PROVENANCE = "provenance"  # bills of materials, and how each package was built, for other tools
 SPDX_PATH = f"{PROVENANCE}/release.spdx.json"
 CYCLONEDX_PATH = f"{PROVENANCE}/release.cdx.json"

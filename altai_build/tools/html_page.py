@@ -22,6 +22,8 @@ from altai_build.model.quantity import format_count, format_size, format_size_ch
 from altai_build.model.unknown import Unknown
 from altai_build.regular_files import read_regular_file
 
+# By this text a page of this program is known from others.
+GENERATOR = '<meta name="generator" content="altai-build">'
 TEMPLATE_DIR = Path(__file__).resolve().parents[1] / "templates"
 
 
@@ -44,7 +46,9 @@ def render_page(name: str, /, **values: object) -> bytes:
             "form-action 'none'",
         ]
     )
-    html = render_template(f"{name}.html", style=style, script=script, policy=policy, **values)
+    html = render_template(
+        f"{name}.html", style=style, script=script, policy=policy, generator=GENERATOR, **values
+    )
     return html.encode("utf-8")
 
 

@@ -65,3 +65,31 @@ def test_a_release_that_does_not_exist_is_an_error_with_a_suggestion(site: Path)
     answer = altai_build("report", "1.0.3", cwd=site)
     assert answer.code == 3
     assert "there is no release 1.0.3" in answer.err and "did you mean 1.0.2?" in answer.err
+
+
+def test_the_page_of_all_releases_is_written_into_their_folder_or_elsewhere(
+    site: Path, tmp_path: Path
+) -> None:
+    page = site / "releases" / "index.html"
+    answer = altai_build("report", "--index", "--json", cwd=site)
+    assert (answer.code, answer.json) == (
+        0,
+        {"schema_version": 1, "report": str(page), "written": True, "releases": ["1.0.2"], "damaged": []},
+    )
+    assert 'href="1.0.2/"' in page.read_text()
+    other = tmp_path / "all.html"
+    release = site / "releases" / "1.0.2"
+    answer = altai_build("report", "--index", "--releases", release, cwd=tmp_path)
+    assert (answer.code, "name a file with -o FILE" in answer.err) == (3, True)
+    (site / "releases" / "9" / "release.json").parent.mkdir()
+    (site / "releases" / "9" / "release.json").write_text("{")
+    answer = altai_build("report", "--index", "--releases", site / "releases", "-o", other, cwd=tmp_path)
+    assert (answer.code, answer.out) == (3, f"{other}\n")
+    assert "releases that cannot be read are only named on the page: 9" in answer.err
+    assert '<a href="9/">9</a>' in other.read_text() and "Releases of altai" in other.read_text()
+
+
+def test_either_a_version_or_all_releases_are_asked_for(site: Path) -> None:
+    for words in ((), ("1.0.2", "--index")):
+        answer = altai_build("report", *words, cwd=site)
+        assert (answer.code, "needs the version of a release, or --index" in answer.err) == (2, True)

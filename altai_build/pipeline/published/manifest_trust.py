@@ -81,6 +81,10 @@ class ManifestReader:
         """Count a release as unreadable of which another file than the manifest cannot be read."""
         self._unreadable[directory] = error
 
+    def explain_unreadable(self, directory: Path) -> InputError:
+        """Why a release could not be read; only for those that `read_readable` left out."""
+        return self._unreadable[directory]
+
     def refuse_unreadable(self, consequence: str) -> None:
         """Raise InputError when a release could not be read: what was printed lacks it."""
         if self._unreadable:

@@ -62,28 +62,31 @@ def collect_report(
         verification=verification,
         previous=_compare(run, previous, release) if isinstance(previous, ReleaseFolder) else previous,
         upgrades=upgrades,
-        descriptions=known(lambda: _describe(run, release)),
-        keys=known(lambda: _read_keys(directory)),
-        client=known(lambda: _read_client_files(directory, project)),
+        descriptions=known(directory, lambda: _describe(run, release)),
+        keys=known(directory, lambda: read_keys(directory)),
+        client=known(directory, lambda: _read_client_files(directory, project)),
         documents=tuple(path for path in (SPDX_PATH, CYCLONEDX_PATH) if (directory / path).is_file()),
     )
 
 
-def known(find: Callable[[], T]) -> T | Unknown:
-    """What a function returns, or why it fails."""
+def known(release: Path, find: Callable[[], T]) -> T | Unknown:
+    """What a function that reads the release in a folder returns, or why it fails.
+
+    Pages are published: what they say does not contain where on this machine a release was made.
+    """
     try:
         return find()
     except AltaiError as error:
-        reason = " ".join(error.why.split())
-        return Unknown(f"{error.what}: {reason}" if reason else error.what)
+        reason = " ".join(f"{error.what}: {error.why}".strip(": ").split())
+        return Unknown(reason.replace(f"{release}/", "").replace(str(release), release.name))
 
 
 def _compare(run: Run, old: ReleaseFolder, new: ReleaseFolder) -> PreviousRelease:
     return PreviousRelease(
         manifest=old.manifest,
         diff=compare_releases(old.manifest, new.manifest),
-        notes=known(lambda: make_notes(run, old.manifest, new.manifest)),
-        descriptions=known(lambda: _describe(run, old)),
+        notes=known(new.directory, lambda: make_notes(run, old.manifest, new.manifest)),
+        descriptions=known(old.directory, lambda: _describe(run, old)),
     )
 
 
@@ -95,7 +98,8 @@ def _describe(run: Run, release: ReleaseFolder) -> Descriptions:
     return describe_packages(repositories, cache=run.workspace.cache / "solv")
 
 
-def _read_keys(directory: Path) -> tuple[ReleaseKey, ...]:
+def read_keys(directory: Path) -> tuple[ReleaseKey, ...]:
+    """The public keys in a release. Raises InputError when one cannot be read."""
     return tuple(
         ReleaseKey(
             name=path.name[len(KEY_FILE_PREFIX) :],
@@ -128,20 +132,22 @@ def collect_report_again(
     return collect_report(
         run,
         ReleaseFolder(directory, manifest),
-        _find_previous(reader, manifest, others),
+        _find_previous(reader, release, others),
         project=find_project(run, directory),
         verification=verify_published(run, directory, signers=signers),
-        upgrades=known(lambda: _check_upgrades_again(run, release, others)),
+        upgrades=known(directory, lambda: _check_upgrades_again(run, release, others)),
     )
 
 
 def _find_previous(
-    reader: ManifestReader, manifest: Manifest, others: Catalog
+    reader: ManifestReader, release: CheckedManifest, others: Catalog
 ) -> ReleaseFolder | Unknown | None:
-    version = manifest.previous
+    version = release.manifest.previous
     if version is None:
         return None
-    previous = known(lambda: reader.read(others.find(version, ReleasePart.METADATA)))
+    previous = known(
+        release.directory.parent, lambda: reader.read(others.find(version, ReleasePart.METADATA))
+    )
     if isinstance(previous, Unknown):
         return previous
     return ReleaseFolder(previous.directory, previous.manifest)

@@ -13,6 +13,7 @@ from altai_build.model.upgrade import UpgradeReport
 from altai_build.pipeline.build.run import BuildRun, build_all
 from altai_build.pipeline.deps import check_lock, our_packages
 from altai_build.pipeline.published.releases import PublishedReleases, list_releases_before, load_manifest
+from altai_build.pipeline.published.releases_page import update_releases_page
 from altai_build.pipeline.published.report import ReleaseFolder, collect_report
 from altai_build.pipeline.published.upgrade import check_upgrades, read_external_repositories
 from altai_build.pipeline.published.verify import verify_published, verify_staged
@@ -59,6 +60,7 @@ def read_finished_release(run: Run, version: str, revision: str) -> ReleaseResul
     manifest = load_manifest(directory)
     if manifest.superproject.commit != run.superproject.resolve_revision(revision):
         return None
+    update_releases_page(run)
     previous = list_releases_before(releases, version)
     return ReleaseResult(
         directory=directory,
@@ -134,6 +136,7 @@ def make_release(run: Run, plan: ReleasePlan, passphrase: Passphrase) -> Release
             _refuse_to_publish(verification.findings, plan.version)
             with create_release_tags(run, plan.tags, key, staged=directory):
                 published = publish(directory, releases, plan.version, judged_against=plan.published)
+    update_releases_page(run)
     return ReleaseResult(directory=published, manifest=manifest, verification=verification, upgrades=upgrades)
 
 

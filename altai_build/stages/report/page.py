@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from altai_build.model.build_timeline import BuildTimeline, TimedBuild, plan_timeline, read_timeline
 from altai_build.model.commit import Commit, without_merges
+from altai_build.model.component_status import ComponentStatus
 from altai_build.model.findings import Finding, Severity, Waiver
 from altai_build.model.notes_text import describe_pin_change, group_components, name_component
 from altai_build.model.release import BuildRecord, Manifest
@@ -68,7 +69,7 @@ class ReportView:
     builds: tuple[BuildRecord, ...]
     notes: tuple[tuple[str, tuple[NotedComponent, ...]], ...] | Unknown
     graph: GraphPicture | Unknown
-    timeline: BuildTimeline | Unknown
+    timeline: BuildTimeline | Unknown | None  # None: nothing was built for this release
     plan: BuildTimeline | Unknown
     waivers: tuple[WaiverRow, ...]
     upgrades: UpgradeTable | Unknown
@@ -102,7 +103,11 @@ class ReportView:
     def timed(self) -> dict[str, TimedBuild]:
         """Component → when it was built, for those whose times are known."""
         timeline = self.timeline
-        return {} if isinstance(timeline, Unknown) else {build.component: build for build in timeline.builds}
+        return (
+            {build.component: build for build in timeline.builds}
+            if isinstance(timeline, BuildTimeline)
+            else {}
+        )
 
     @property
     def worst(self) -> str:
@@ -157,14 +162,12 @@ def make_report_view(inputs: ReportInputs) -> ReportView:
     )
 
 
-def _explain_missing_times(builds: Sequence[BuildRecord]) -> Unknown:
-    if not builds:
-        return Unknown("the release has no component")
-    if any(build.status == "built" for build in builds):
+def _explain_missing_times(builds: Sequence[BuildRecord]) -> Unknown | None:
+    if any(build.status == ComponentStatus.BUILT for build in builds):
         return Unknown(
             "release.json does not say when builds began: earlier versions of altai-build did not note it"
         )
-    return Unknown("no component was built for this release: all were reused from earlier builds")
+    return None
 
 
 def _check_times(timeline: BuildTimeline) -> BuildTimeline | Unknown:

@@ -191,10 +191,10 @@ def test_the_report_is_written_into_the_release(tmp_path: Path) -> None:
 
 
 def test_every_package_has_its_origin_and_its_change(page: Page) -> None:
-    signer = "DEADBEEF01234567"
+    signer = "01234567"
     focus = [
-        "focus",
-        "1.1-1.el6.noarch",
+        "focusnoarch",
+        "1.1-1.el6",
         "upgradedwas 1.0-1.el6",
         "centos6",
         "250 kB",
@@ -204,11 +204,11 @@ def test_every_package_has_its_origin_and_its_change(page: Page) -> None:
         "unknown",
         "rpmsourceprovenance",
     ]
-    bunch = ["bunch", "1.0-1.el6.noarch", "unchanged", "centos6", "250 kB", "unknown"]
+    bunch = ["bunchnoarch", "1.0-1.el6", "unchanged", "centos6", "250 kB", "unknown"]
     bunch += ["repos/altai/bunch at c0ffeec0ffee", signer, "unknown", "rpmprovenance"]
-    erlang = ["erlang", "14-1.el6.noarch", "added", "centos6", "250 kB", "unknown", "mirrored", signer]
+    erlang = ["erlangnoarch", "14-1.el6", "added", "centos6", "250 kB", "unknown", "mirrored", signer]
     erlang += ["focus", "rpm"]
-    (sources,) = [row for row in page.rows if row[0] == "focussource" and len(row) == len(focus)]
+    (sources,) = [row for row in page.rows if row[0] == "focussrc" and len(row) == len(focus)]
     assert [row for row in page.rows if len(row) == len(focus)][1:] == [bunch, erlang, focus, sources]
     assert ["removed", "gone", "3-1.el6.noarch", "none", "centos6", "-250 kB"] in page.rows
 

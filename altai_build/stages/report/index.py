@@ -1,0 +1,200 @@
+"""The page of all releases: what is latest, sizes over time, what each release changed, the keys in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Union
+
+from altai_build.errors import PublishError
+from altai_build.model.release import Manifest
+from altai_build.model.release_changes import ChangeKind, PackageChange, ReleaseDiff
+from altai_build.model.trust import ManifestTrust, TrustLevel
+from altai_build.model.unknown import Unknown
+from altai_build.regular_files import open_regular_file
+from altai_build.stages.report.inputs import ReleaseKey
+from altai_build.tools.files import write_atomically
+from altai_build.tools.html_page import GENERATOR, render_page
+
+MOST_CHANGES = 300  # that are named for one release; the release's own page has all
+_HEAD_SIZE = 4096  # bytes at the start of a page that say who wrote it
+
+
+@dataclass(frozen=True)
+class IndexedRelease:
+    """A release whose manifest can be read; `name` is that of its folder.
+
+    `diff` is None for one that follows no other.
+    """
+
+    name: str
+    manifest: Manifest
+    trust: ManifestTrust
+    diff: ReleaseDiff | Unknown | None
+    keys: tuple[ReleaseKey, ...] | Unknown
+    has_page: bool
+
+
+@dataclass(frozen=True)
+class DamagedRelease:
+    """A release that cannot be read, and why."""
+
+    name: str
+    reason: str
+
+
+AnyRelease = Union[IndexedRelease, DamagedRelease]
+
+
+@dataclass(frozen=True)
+class IndexInputs:
+    """What the page is made from: the releases, lowest version first, and the one that `latest` is."""
+
+    project: str
+    latest: str | None
+    releases: tuple[AnyRelease, ...]
+
+
+@dataclass(frozen=True)
+class ReleaseRow:
+    """A release in the table and the chart; sizes are in bytes, the new ones those that its predecessor lacks."""
+
+    release: IndexedRelease
+    is_latest: bool
+    packages: int
+    size: int
+    new_size: int | None
+    counts: tuple[tuple[str, int], ...]  # kind of change → how many, those that occur
+    changes: tuple[PackageChange, ...]
+    more_changes: int
+
+
+@dataclass(frozen=True)
+class KeyRow:
+    """A key and the releases that it serves."""
+
+    fingerprint: str
+    names: tuple[str, ...]
+    owners: tuple[str, ...]
+    uses: tuple[str, ...]
+    releases: tuple[str, ...]
+    is_current: bool  # the latest release has it
+
+
+@dataclass(frozen=True)
+class IndexView:
+    """Everything that the page shows; rows are newest first, the chart is oldest first."""
+
+    inputs: IndexInputs
+    rows: tuple[ReleaseRow, ...]
+    damaged: tuple[DamagedRelease, ...]
+    keys: tuple[KeyRow, ...]
+    unknown_keys: tuple[DamagedRelease, ...]
+    untrusted: tuple[IndexedRelease, ...]
+
+    @property
+    def latest(self) -> ReleaseRow | None:
+        """The release that `latest` is, if it can be read."""
+        return next((row for row in self.rows if row.is_latest), None)
+
+    @property
+    def largest(self) -> int:
+        """The size of the largest release; at least 1."""
+        return max((row.size for row in self.rows), default=0) or 1
+
+
+def write_releases_page(path: Path, page: bytes) -> None:
+    """Write the page whole or not at all.
+
+    Raises PublishError for a page that another program or a person wrote, and InputError when it cannot be written.
+    """
+    if _is_foreign(path):
+        raise PublishError(
+            f"{path} was not written: what is there is not a page of altai-build",
+            todo="move it away, or write the page elsewhere with `altai-build report --index -o FILE`",
+        )
+    write_atomically(path, page)
+
+
+def _is_foreign(path: Path) -> bool:
+    """True for a file that altai-build did not write, or anything else in its place."""
+    try:
+        with open_regular_file(path) as stream:
+            start = stream.read(_HEAD_SIZE)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return GENERATOR.encode() not in start
+
+
+def format_index(inputs: IndexInputs) -> bytes:
+    """The page, for the folder of all releases. The same inputs give the same bytes."""
+    return render_page("releases", view=make_index_view(inputs))
+
+
+def make_index_view(inputs: IndexInputs) -> IndexView:
+    """Decide what the page shows."""
+    readable = [release for release in inputs.releases if isinstance(release, IndexedRelease)]
+    return IndexView(
+        inputs=inputs,
+        rows=tuple(_make_row(release, inputs.latest) for release in reversed(readable)),
+        damaged=tuple(release for release in inputs.releases if isinstance(release, DamagedRelease)),
+        keys=tuple(_make_key_rows(readable, inputs.latest)),
+        unknown_keys=tuple(
+            DamagedRelease(release.name, release.keys.reason)
+            for release in readable
+            if isinstance(release.keys, Unknown)
+        ),
+        untrusted=tuple(release for release in readable if release.trust.level is not TrustLevel.PINNED),
+    )
+
+
+def _make_row(release: IndexedRelease, latest: str | None) -> ReleaseRow:
+    packages = release.manifest.packages
+    diff = release.diff
+    changes = diff.changes if isinstance(diff, ReleaseDiff) else ()
+    new = [change.new.size for change in changes if change.new and change.kind is not ChangeKind.MOVED]
+    return ReleaseRow(
+        release=release,
+        is_latest=release.name == latest,
+        packages=len(packages),
+        size=sum(package.size for package in packages),
+        new_size=sum(new) if isinstance(diff, ReleaseDiff) else None,
+        counts=tuple(
+            (kind.value, count) for kind in ChangeKind if (count := sum(one.kind is kind for one in changes))
+        ),
+        changes=changes[:MOST_CHANGES],
+        more_changes=max(0, len(changes) - MOST_CHANGES),
+    )
+
+
+def _make_key_rows(releases: Sequence[IndexedRelease], latest: str | None) -> Iterator[KeyRow]:
+    """The keys, those of the newest releases first."""
+    found: dict[str, list[tuple[IndexedRelease, ReleaseKey]]] = {}
+    for release in reversed(releases):
+        for key in release.keys if not isinstance(release.keys, Unknown) else ():
+            found.setdefault(key.fingerprint, []).append((release, key))
+    for fingerprint, uses in found.items():
+        yield KeyRow(
+            fingerprint=fingerprint,
+            names=_list_once(key.name for _, key in uses),
+            owners=_list_once(key.user_id for _, key in uses),
+            uses=_list_once(use for release, key in uses for use in _list_uses(release.manifest, key.name)),
+            releases=_list_once(release.name for release, _ in uses),
+            is_current=any(release.name == latest for release, _ in uses),
+        )
+
+
+def _list_uses(manifest: Manifest, name: str) -> Iterator[str]:
+    """What a key of a release is for."""
+    if name == manifest.signed_by:
+        yield "manifest, checksums, metadata"
+    for repository in manifest.repositories:
+        if name in repository.keys:
+            yield f"packages of {repository.name}"
+
+
+def _list_once(texts: Iterator[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))
