@@ -205,7 +205,7 @@ def _list_contents(result: TestResult) -> dict[str, Callable[[], bytes]]:
         contents["junit.xml"] = lambda: format_tests([result])
     outcome, log = result.outcome, result.log
     if outcome is not None:
-        contents["suite.log"] = lambda: b"".join(outcome.logs)
+        contents["suite.log"] = lambda: outcome.log
         for name, data in outcome.coverage.items():
             contents[name] = partial(bytes, data)
         if outcome.coverage_log:

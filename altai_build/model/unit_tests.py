@@ -151,7 +151,8 @@ def combine_runs(runs: Sequence[SuiteRun]) -> tuple[TestCase, ...]:
     """The cases of the first run; those that failed there and passed in a later one are flaky.
 
     A later run may have all tests, or only those that failed before. A test that has no name of its own there is flaky
-    where the last run had no failure. Where several tests have one name, none of them may have failed again.
+    where the last run had no failure. Where several tests have one name, none of them may have failed again. Failures
+    of tests that the first run did not come to are added.
     """
     first, *later = runs
     again: dict[tuple[str, str], list[TestCase]] = {}
@@ -168,7 +169,17 @@ def combine_runs(runs: Sequence[SuiteRun]) -> tuple[TestCase, ...]:
             return replace(case, status=TestStatus.FLAKY)
         return case
 
-    return tuple(judge(case) for case in first.cases)
+    known = {(case.suite, case.name) for case in first.cases}
+    more = [case for key, cases in again.items() if key not in known for case in cases if case.is_failure]
+    return (*map(judge, first.cases), *more)
+
+
+def find_later_failures(runs: Sequence[SuiteRun]) -> tuple[TestCase, ...]:
+    """The tests that passed in the first run, and failed when all were run again."""
+    first, *later = runs
+    passed = {(case.suite, case.name) for case in first.cases if case.status is TestStatus.PASSED}
+    failed = {(case.suite, case.name): case for run in later for case in run.cases if case.is_failure}
+    return tuple(case for key, case in failed.items() if key in passed)
 
 
 @dataclass(frozen=True)
@@ -193,6 +204,14 @@ class SuiteOutcome:
     folder: str = ""
     record: bytes = b""
     refused: str = ""
+
+    @property
+    def log(self) -> bytes:
+        """The outputs of all runs, one after another."""
+        if len(self.logs) < 2:
+            return b"".join(self.logs)
+        heads = (f"----- run {number} of {len(self.logs)} -----\n" for number in range(1, len(self.logs) + 1))
+        return b"\n".join(head.encode() + log for head, log in zip(heads, self.logs))
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from altai_build.model.unit_tests import (
+    SuiteOutcome,
     SuiteRun,
+    SuiteStatus,
     TestCase,
     TestCounts,
     TestStatus,
     combine_runs,
     count_cases,
+    find_later_failures,
 )
 
 PASSED, FAILED, ERROR = TestStatus.PASSED, TestStatus.FAILED, TestStatus.ERROR
@@ -49,3 +52,22 @@ def test_of_several_with_one_name_none_may_fail_again() -> None:
 def test_counts_are_by_status() -> None:
     cases = [TestCase("", str(number), status) for number, status in enumerate([*TestStatus, FAILED])]
     assert count_cases(cases) == TestCounts(tests=6, failures=2, errors=1, skipped=1, flaky=1)
+
+
+def test_failures_that_the_first_run_did_not_come_to_are_added() -> None:
+    first, second = make_run(1, module=ERROR), make_run(1, module=PASSED, a=ERROR, b=FAILED, c=PASSED)
+    assert combine(first, second) == {"module": "flaky", "a": "error", "b": "failed"}
+    assert combine(first, second, make_run(1, a=PASSED, b=FAILED)) == {"module": "flaky", "b": "failed"}
+
+
+def test_tests_that_passed_first_and_failed_later() -> None:
+    first = make_run(1, a=PASSED, b=FAILED)
+    assert [case.name for case in find_later_failures([first, make_run(1, a=ERROR, b=FAILED)])] == ["a"]
+    assert find_later_failures([first]) == ()
+
+
+def test_the_outputs_of_all_runs_are_the_log() -> None:
+    assert SuiteOutcome(SuiteStatus.PASSED, logs=(b"one\n",)).log == b"one\n"
+    assert SuiteOutcome(SuiteStatus.FAILED, logs=(b"one\n", b"two\n")).log == (
+        b"----- run 1 of 2 -----\none\n\n----- run 2 of 2 -----\ntwo\n"
+    )

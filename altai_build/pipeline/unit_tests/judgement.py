@@ -84,7 +84,7 @@ def judge_run(
     remove_tree(logs)
     if outcome.status.is_bad and outcome.logs:
         log = make_directory(logs) / SUITE_LOG
-        write_atomically(log, outcome.logs[-1], durable=False)
+        write_atomically(log, outcome.log, durable=False)
         if not causes and outcome.exit_status != 0:
             causes = _find_causes_in(log, suite, result, cache)
     return TestResult(

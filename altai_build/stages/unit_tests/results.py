@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from altai_build.errors import escape_control_characters
 from altai_build.model.affected_tests import AffectedTests
 from altai_build.model.package import LocalRpm
-from altai_build.model.quantity import parse_whole_number
+from altai_build.model.quantity import format_count, parse_whole_number
 from altai_build.model.test_record import read_numbers
 from altai_build.model.unit_tests import (
     SuiteKind,
@@ -18,15 +18,18 @@ from altai_build.model.unit_tests import (
     SuiteRun,
     SuiteStatus,
     TestCase,
+    TestCounts,
     TestStatus,
     combine_runs,
     count_cases,
+    find_later_failures,
 )
 from altai_build.model.untrusted_json import parse_json
 from altai_build.stages.unit_tests.wrapper import PASSED_FILE, RESULTS_FOLDER
 from altai_build.tools.rpm.payload import read_payload
 from altai_build.tools.unit_tests.junit import make_case, read_junit
 from altai_build.tools.unit_tests.output import COUNTED_KINDS, read_output
+from altai_build.tools.unit_tests.summary import read_summary
 
 # Bytes of all results of one component.
 PAYLOAD_LIMIT = 256 << 20
@@ -37,6 +40,7 @@ _TIMED_OUT = (124, 137)
 _STATUS = re.compile(r"(\d{1,3}) (\d{1,9})\n?")
 _MOST_RUNS = 10
 _LONGEST_REASON = 500
+_MOST_NAMED = 10
 
 
 def has_passed(rpm: LocalRpm) -> bool:
@@ -82,9 +86,10 @@ def parse_results(
         )
     if not runs:
         return SuiteOutcome(SuiteStatus.NOT_RUN, problem="the results of the suite are missing")
+    notes += _list_contradictions(files, runs, logs[0])
     carried, refused = _read_left_out(files, selection) if selection is not None else ((), "")
     cases = (*combine_runs(runs), *(carried or ()))
-    counts = count_cases(cases) if cases else None
+    counts = _count(cases, read_summary(logs[0].decode("utf-8", "replace")), len(carried or ()))
     judged, problem = _judge(runs, cases, kind)
     if carried is None:
         judged, problem = SuiteStatus.FAILED, problem or refused
@@ -103,6 +108,37 @@ def parse_results(
         record=files.get("record.json", b""),
         refused=refused,
     )
+
+
+def _count(cases: Sequence[TestCase], summary: TestCounts | None, carried: int) -> TestCounts | None:
+    """How many tests there were; where the output names only those that failed, its summary has all. None: unknown."""
+    if not cases and summary is None:
+        return None
+    found = count_cases(cases)
+    if summary is None or not summary.tests or summary.tests + carried <= found.tests:
+        return found if cases else None
+    return replace(found, tests=summary.tests + carried, skipped=max(found.skipped, summary.skipped))
+
+
+def _list_contradictions(files: Mapping[str, bytes], runs: Sequence[SuiteRun], log: bytes) -> list[str]:
+    """Where what a suite left does not fit together: fewer failures than it prints, other ones when run again."""
+    notes = []
+    for name in files.get("too-large", b"").decode("utf-8", "replace").split("\n")[:_MOST_NAMED]:
+        if name:
+            notes.append(
+                f"{escape_control_characters(name[:100])} of the suite is too large, and was not read"
+            )
+    summary = read_summary(log.decode("utf-8", "replace"))
+    failed = sum(case.is_failure for case in runs[0].cases)
+    if summary is not None and runs[0].cases and summary.failures + summary.errors > failed:
+        printed = summary.failures + summary.errors
+        notes.append(f"its output reports {format_count(printed, 'failure')}, and its results have {failed}")
+    later = find_later_failures(runs)
+    if later:
+        notes.append(
+            f"{format_count(len(later), 'test')} passed first and failed when all were run again: {later[0].label}"
+        )
+    return notes
 
 
 def _read_left_out(

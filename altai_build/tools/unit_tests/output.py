@@ -17,6 +17,9 @@ Lines = Sequence[str]
 def read_output(kind: SuiteKind, text: str) -> list[TestCase]:
     """The cases that the output of a suite tells of; none of a kind whose output has no known form."""
     reader = _READERS.get(kind)
+    # A command of one's own, or nose, may print what unittest does.
+    if reader is None and _UNITTEST_SUMMARY.search(text):
+        reader = _read_unittest
     if reader is None:
         return []
     lines = [line[:_LINE_LIMIT] for line in text.splitlines()]
@@ -41,6 +44,9 @@ _UNITTEST_STATES = {
     "UNEXPECTED SUCCESS": TestStatus.FAILED,
     "ERROR": TestStatus.ERROR,
 }
+
+
+_UNITTEST_SUMMARY = re.compile(r"^Ran \d+ tests? in [\d.]+s?[ \t]*$", re.MULTILINE)
 
 
 def _read_unittest(lines: Lines) -> Iterator[TestCase]:

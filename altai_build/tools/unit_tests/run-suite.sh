@@ -262,7 +262,10 @@ keep_reports() {
     fi
     for file in "$ALTAI_TEST_RESULTS"/*.xml "$ALTAI_TEST_RESULTS"/lcov.info "$ALTAI_TEST_RESULTS"/cover.out; do
         { [ -f "$file" ] && [ ! -L "$file" ]; } || continue
-        [ "$(wc -c <"$file")" -le "$file_limit" ] || continue
+        if [ "$(wc -c <"$file")" -gt "$file_limit" ]; then
+            printf '%s\n' "${file##*/}" >>"$results/too-large"
+            continue
+        fi
         case ${file##*/} in
             coverage.xml | lcov.info | cover.out) cp "$file" "$results/" ;;
             *)

@@ -117,3 +117,52 @@ def test_that_it_is_unknown_what_was_left_out_is_a_failure(data: bytes | None) -
         SuiteStatus.FAILED,
         "it is unknown which tests were left out; run all with --all",
     )
+
+
+ERRORS = b"""\
+E..E
+=====
+ERROR: test_a (m.C)
+-----
+KeyError: 1
+
+=====
+ERROR: test_d (m.C)
+-----
+KeyError: 1
+
+-----
+Ran 4 tests in 0.1s
+
+FAILED (errors=2)
+"""
+
+
+@pytest.mark.parametrize("kind", [COMMAND, SuiteKind.NOSE])
+@pytest.mark.parametrize("junit", [None, b"<testsuite><testcase name='\x01'"])
+def test_what_is_printed_counts_where_no_junit_file_can_be_read(kind: SuiteKind, junit: bytes | None) -> None:
+    files = {"1/status": b"1 1\n", "1/log": ERRORS}
+    outcome = parse_results(files if junit is None else {**files, "1/junit-1.xml": junit}, kind)
+    assert (outcome.status, outcome.counts) == (SuiteStatus.FAILED, TestCounts(tests=4, errors=2))
+    assert [case.label for case in outcome.cases] == ["m.C: test_a", "m.C: test_d"]
+
+
+def test_what_does_not_fit_together_is_said() -> None:
+    files = {
+        "1/status": b"1 1\n",
+        "1/log": ERRORS,
+        "1/junit-1.xml": BAD,
+        "too-large": b"nose.xml\n",
+    }
+    outcome = parse_results(files, COMMAND)
+    assert outcome.notes == (
+        "nose.xml of the suite is too large, and was not read",
+        "its output reports 2 failures, and its results have 1",
+    )
+    again = {"1/status": b"1 1\n", "1/log": ERRORS, "2/status": b"1 1\n", "2/junit-1.xml": BAD}
+    again["1/junit-1.xml"] = GOOD.replace(
+        b"<testsuite>", b"<testsuite><testcase name='b'><error/></testcase>"
+    )
+    assert parse_results(again, COMMAND).notes[-1] == (
+        "1 test passed first and failed when all were run again: m: a"
+    )

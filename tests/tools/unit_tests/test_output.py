@@ -176,8 +176,12 @@ def test_each_form(kind: SuiteKind, text: str, cases: list[tuple[str, str, str, 
     assert found == cases
 
 
-def test_a_command_of_ones_own_has_no_known_form() -> None:
-    assert read_output(SuiteKind.COMMAND, UNITTEST) == []
+def test_a_command_of_ones_own_may_print_what_unittest_does() -> None:
+    text = "E.\n=====\nERROR: test_x (m.Case)\n-----\nKeyError: 1\n\n-----\nRan 2 tests in 0.1s\n\nFAILED (errors=1)\n"
+    assert [(case.label, case.status.value) for case in read_output(SuiteKind.COMMAND, text)] == [
+        ("m.Case: test_x", "error")
+    ]
+    assert read_output(SuiteKind.COMMAND, "test_x (m.Case) ... ok\n") == []
 
 
 @pytest.mark.parametrize("kind", SuiteKind)
