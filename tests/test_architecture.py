@@ -24,6 +24,7 @@ PACKAGE = "altai_build"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
+    ("api",),
     ("pipeline",),
     ("stages",),
     ("rules",),

@@ -24,7 +24,6 @@ from altai_build.model.quantity import format_count, format_size
 from altai_build.model.release import ORIGIN_KINDS
 from altai_build.model.suggestion import suggest
 from altai_build.model.trust import ManifestTrust
-from altai_build.tools.repo.repomd import REPOMD
 
 _HEADERS = ("package", "repository", "size", "signer", "license", "source package", "origin", "needed by")
 
@@ -71,18 +70,12 @@ def audit(
       altai-build audit https://repo.example.org/altai/1.0.2 --key RPM-GPG-KEY-altai
       altai-build audit 1.0.2 --origin mirror --csv > third-party.csv
     """
-    from altai_build.model.release import ReleasePart
-    from altai_build.pipeline.published.inventory import list_packages
-
     if as_csv and (as_json or only_totals):
         raise UsageError("--csv cannot be combined with --json or --totals", todo="give one of them")
     reading = open_reading(app, where, [version], keys)
     run = reading.run
-    release = reading.reader.read(reading.catalog.find(version, ReleasePart.METADATA))
-    reading.reader.warn_of_changed_files(
-        release, [f"{listed.name}/{REPOMD}" for listed in release.manifest.repositories]
-    )
-    listed = list_packages(run, release)
+    inventory = reading.releases.list_packages(version)
+    release, listed = inventory.release, inventory.packages
     _refuse_unknown(listed, repository, origin)
     package_filter = PackageFilter(repository=repository, origin=origin, name=name)
     entries = [entry for entry in listed if package_filter.is_match(entry)]

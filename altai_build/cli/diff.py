@@ -37,11 +37,9 @@ def diff(
     Example:
       altai-build diff 1.0.1 1.0.2 --markdown
     """
-    from altai_build.pipeline.published.changes import compare_published
-
     reading = open_reading(app, where, [old, new], keys)
-    pair = reading.reader.read_all(map(reading.catalog.find, (old, new)))
-    comparison = compare_published(*pair)
+    compared = reading.releases.compare(old, new)
+    comparison, pair = compared.diff, (compared.old, compared.new)
     if as_json:
         print_json({**_diff_document(comparison), "trust": trust_of_pair(*pair)})
     elif markdown:

@@ -11,6 +11,7 @@ import click
 from altai_build.errors import InputError
 
 if TYPE_CHECKING:
+    from altai_build.api import Releases
     from altai_build.cli.app import App
     from altai_build.pipeline.published.catalog import Catalog
     from altai_build.pipeline.published.manifest_trust import ManifestReader
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reading:
-    """The releases, a reader of their manifests, and the context of the run."""
+    """The releases, as programs have them too, a reader of their manifests, and the context of the run."""
 
     run: Run
     catalog: Catalog
     reader: ManifestReader
+    releases: Releases
 
 
 def open_reading(app: App, where: str | None, named: Sequence[str] = (), keys: Sequence[str] = ()) -> Reading:
@@ -33,6 +35,9 @@ def open_reading(app: App, where: str | None, named: Sequence[str] = (), keys: S
     `where` is the value of --releases, `named` are the releases in its arguments. repos.yaml is needed only where
     neither these nor the current folder tell where the releases are. Raises InputError when it is missing then.
     """
+    from pathlib import Path
+
+    from altai_build.api import Releases
     from altai_build.pipeline.published.catalog import is_location, open_catalog
     from altai_build.pipeline.published.manifest_trust import open_reader
 
@@ -42,7 +47,8 @@ def open_reading(app: App, where: str | None, named: Sequence[str] = (), keys: S
         where = find_releases_here(app)
     catalog = click.get_current_context().with_resource(open_catalog(run, where))
     reader = open_reader(run.config, keys, run.reporter.warn, catalog.find_url)
-    return Reading(run=run, catalog=catalog, reader=reader)
+    releases = Releases(run, catalog, reader, where, [Path(key) for key in keys])
+    return Reading(run=run, catalog=catalog, reader=reader, releases=releases)
 
 
 def open_released_builds(run: Run, named: str | None, *, with_packages: bool = True) -> ReleasedBuilds | None:

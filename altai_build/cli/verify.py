@@ -17,7 +17,6 @@ from altai_build.cli.reading import find_releases_here
 from altai_build.errors import UsageError
 from altai_build.model.findings import Finding, VerificationReport, refuse_errors
 from altai_build.model.quantity import format_count
-from altai_build.model.release_files import LATEST_LINK
 from altai_build.model.trace import TraceStep, count_proved_steps
 from altai_build.model.trust import TrustLevel
 
@@ -89,7 +88,7 @@ def verify(
     if version is None:
         raise UsageError("no release is named", todo="name a release, or add --history to verify all of them")
     from altai_build.pipeline.published.catalog import is_location, locate_releases
-    from altai_build.pipeline.published.verify import open_release, verify_published
+    from altai_build.pipeline.published.verify import get_expected_version, open_release, verify_published
     from altai_build.tools.openpgp.keyfile import read_public_keys
 
     is_alone = where is not None or is_location(version)
@@ -103,7 +102,7 @@ def verify(
         from altai_build.cli.remember import refuse_useless_memory
 
         refuse_useless_memory(run, remember, keys)
-    asked = "" if is_location(version) or version == LATEST_LINK else version
+    asked = get_expected_version(version)
     steps: tuple[TraceStep, ...] = ()
     memory: RememberedVerification | None = None
     with open_release(run, version, where) as directory:

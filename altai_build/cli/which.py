@@ -37,13 +37,13 @@ def which(app: App, thing: str, where: str | None, keys: tuple[str, ...], as_jso
       altai-build which /usr/bin/nova
       altai-build which 6f2c1e0
     """
-    from altai_build.pipeline.published.inventory import find_matches, suggest_package
+    from altai_build.pipeline.published.inventory import suggest_package
 
     if not thing.strip():
         raise UsageError("an empty text names no package, file or commit")
     reading = open_reading(app, where, keys=keys)
     reader = reading.reader
-    matches = find_matches(reading.run, reader, reading.catalog, thing)
+    matches = reading.releases.find(thing)
     if as_json and matches:
         levels = reader.levels
         print_json([{**_match_record(match), "trust": levels[match.release]} for match in matches])

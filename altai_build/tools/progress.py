@@ -133,6 +133,21 @@ def _make_step_lines(title: str, started: float) -> Callable[[int, int], list[Li
     return lambda width, height: [((title, "bold"), (f"  {format_elapsed(time.monotonic() - started)}", ""))]
 
 
+class SilentReporter(ProgressReporter):
+    """Prints nothing; `warn` is called with each warning."""
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        super().__init__(quiet=True, animate=False)
+        self._warn = warn
+
+    def print_line(self, *pieces: tuple[str, str], one_row: bool = False) -> None:
+        """Nothing."""
+
+    def warn(self, text: str) -> None:
+        """Hand the warning over."""
+        self._warn(text)
+
+
 class TaskProgress:
     """Items in progress: on a terminal those that run and wait; one line for each finished item."""
 

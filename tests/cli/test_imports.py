@@ -91,10 +91,10 @@ def load(folder: Path, *words: str) -> set[str]:
     [
         ("changed", "tools.git.changed_gitlinks", (*_OTHERS, *_METADATA, *_DOWNLOADS, *_MAKING), 32),
         ("plan", "tools.spec.reader", (*_METADATA, *_DOWNLOADS, *_MAKING), 99),
-        ("which focus", "pipeline.published.matching", _RELEASE, 84),
-        ("diff 1.0.0 1.0.1", "stages.diff", _RELEASE, 85),
-        ("report 1.0.1", "pipeline.published.catalog", _RELEASE, 79),
-        ("audit 1.0.1", "tools.solver.describe", (*_GIT, *_MAKING, "altai_build.rules", "socket", "createrepo_c"), 104),
+        ("which focus", "pipeline.published.matching", _RELEASE, 85),
+        ("diff 1.0.0 1.0.1", "stages.diff", _RELEASE, 86),
+        ("report 1.0.1", "pipeline.published.catalog", _RELEASE, 80),
+        ("audit 1.0.1", "tools.solver.describe", (*_GIT, *_MAKING, "altai_build.rules", "socket", "createrepo_c"), 105),
     ],
 )  # fmt: skip
 def test_a_command_imports_what_it_uses(

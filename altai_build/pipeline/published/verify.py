@@ -69,6 +69,11 @@ def open_release(run: Run, named: str, where: str | None = None) -> Iterator[Pat
         yield directory
 
 
+def get_expected_version(named: str) -> str:
+    """The version that a release must have, from what the user called it; "" where that is no version."""
+    return "" if is_location(named) or named == LATEST_LINK else named
+
+
 def open_view(run: Run, directory: Path, *, signers: Sequence[Path] = (), version: str = "") -> ReleaseView:
     """The release in a folder, with what the configuration knows.
 
