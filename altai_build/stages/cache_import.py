@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from altai_build.errors import InputError, describe_cause
+from altai_build.errors import AltaiError, InputError, describe_cause
 from altai_build.ledger import Ledger, Record, parse_record
 from altai_build.model.build import BuildStep
 from altai_build.model.coverage_json import coverage_from_json
@@ -169,7 +169,7 @@ class _Taker:
                 return why
             try:
                 self._move_to_place(made)
-            except InputError as error:
+            except AltaiError as error:
                 return ": ".join(filter(None, (error.what, error.why.split("\n")[0])))
         return ""
 

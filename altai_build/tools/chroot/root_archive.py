@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from altai_build.errors import InputError
 from altai_build.regular_files import read_regular_file
@@ -21,6 +22,7 @@ _SAME = (
 )
 # Bytes of a root: several times as much as the base of any distribution.
 _MAX_ROOT_SIZE = 16 << 30
+_LONGEST_LINE = 1000  # of what tar prints
 
 
 def can_archive_roots() -> bool:
@@ -43,7 +45,8 @@ def write_archive(root: Path, archive: Path) -> None:
 def read_archive(archive: Path, file_list: Path, place: Path) -> None:
     """Make the buildroot `place` from an archive that somebody vouches for, and the list of its files.
 
-    Raises InputError where the files are not those of the list.
+    Raises InputError where the files are not those of the list, or this user cannot make them: root of a user namespace
+    makes no device nodes.
     """
     make_directory(place.parent.parent, mode=0o700).chmod(0o700)
     make_directory(place.parent)
@@ -63,21 +66,27 @@ def read_archive(archive: Path, file_list: Path, place: Path) -> None:
 def _extract(archive: Path, root: Path) -> None:
     command = [*_TAR, "--extract", "--same-owner", "--same-permissions", "--file=-", f"--directory={root}"]
     size = 0
-    with process.start_child(command, input=b"archive") as child:
-        assert child.stdin is not None
-        try:
-            for piece in read_zstd(archive):
-                size += len(piece)
-                if size > _MAX_ROOT_SIZE:
-                    raise InputError(f"the archive {archive.name} holds more than {_MAX_ROOT_SIZE} bytes")
-                child.stdin.write(piece)
-            child.stdin.close()
-        except EOFError as error:
-            raise InputError(f"the archive {archive.name} is damaged", why=str(error)) from error
-        except BrokenPipeError:
-            # Its exit status says why.
-            pass
-        child.wait()
-        result = process.make_result(child)
-    if result.returncode != 0:
-        raise process.ProgramFailed(result)
+    # In a file, because it may be more than a pipe holds: a line for each entry.
+    with TemporaryFile(dir=root.parent) as said:
+        with process.start_child(command, input=b"archive", stdout=said, merge_stderr=True) as child:
+            assert child.stdin is not None
+            try:
+                for piece in read_zstd(archive):
+                    size += len(piece)
+                    if size > _MAX_ROOT_SIZE:
+                        raise InputError(f"the archive {archive.name} holds more than {_MAX_ROOT_SIZE} bytes")
+                    child.stdin.write(piece)
+                child.stdin.close()
+            except EOFError as error:
+                raise InputError(f"the archive {archive.name} is damaged", why=str(error)) from error
+            except BrokenPipeError:
+                # Its exit status says why.
+                pass
+            child.wait()
+            result = process.make_result(child)
+        if result.returncode != 0:
+            said.seek(0)
+            raise InputError(
+                f"this user cannot unpack the archive {archive.name}",
+                why=said.readline(_LONGEST_LINE).decode("utf-8", "replace").strip() or "tar failed",
+            )
