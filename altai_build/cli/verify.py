@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 @click.option("--history", is_flag=True, help="Verify that all releases form the chain that was published.")
 @click.option(
     "--remember",
-    type=click.Path(path_type=Path),
+    # One that cannot be read is no mistake in the command.
+    type=click.Path(path_type=Path, readable=False),
     metavar="FILE",
     help="Compare with the highest release seen before, which FILE holds, and remember this one.",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -11,6 +12,10 @@ from fnmatch import fnmatchcase
 MAX_FILE_SIZE = 1 << 20
 # Files of one kind that are read: Makefile.am, tests.
 MAX_FILES = 40
+
+# Patterns that skip blanks read a run of them once for each place where it may begin: a megabyte would take hours.
+_BLANK_LINES = re.compile(r"\n\s*\n")
+_BLANKS = re.compile(r"[^\S\n]{200,}")
 
 # Paths → texts, of those that are small enough.
 ReadFiles = Callable[[Sequence[str]], Mapping[str, str]]
@@ -36,7 +41,7 @@ class ProjectFiles:
         wanted = [path for path in paths if path in self._known and path not in self._texts]
         if wanted:
             found = self.read(wanted)
-            self._texts.update({path: found.get(path, "") for path in wanted})
+            self._texts.update({path: _shorten_blanks(found.get(path, "")) for path in wanted})
 
     def get_text(self, path: str) -> str:
         """The text of a file; "" where there is none, or it is too long."""
@@ -51,3 +56,8 @@ class ProjectFiles:
             if any(fnmatchcase(posixpath.basename(path), pattern) for pattern in patterns)
         ]
         return sorted(found, key=lambda path: (path.count("/"), path))
+
+
+def _shorten_blanks(text: str) -> str:
+    """A text without long runs of blanks: several blank lines become one."""
+    return _BLANKS.sub(" " * 200, _BLANK_LINES.sub("\n\n", text))

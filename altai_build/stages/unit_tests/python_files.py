@@ -98,7 +98,7 @@ def _drop_factors(text: str) -> str:
 
 
 _SETUP_LIST = re.compile(
-    r"""(?:\b(?:install_requires|tests_require|requires_tests)|['"]tests?['"])\s*[=:]\s*\[([^\]]*)\]""",
+    r"""(?:\b(?:install_requires|tests_require|requires_tests)|['"]tests?['"])\s*[=:]\s*\[([^\]]{0,5000})\]""",
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"""(['"])((?:(?!\1).)+)\1""")

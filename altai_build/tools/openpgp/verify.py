@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -44,7 +43,7 @@ def verify_detached(
     """
     moment = now or datetime.now(timezone.utc)
     keys = tuple(key for file in key_files for key in read_public_keys(file))
-    if not os.path.exists(signature_file):
+    if _is_missing(signature_file):
         return _make_check(
             path, None, keys, moment, SignatureStatus.UNSIGNED, f"there is no {signature_file.name}"
         )
@@ -74,6 +73,17 @@ def verify_detached(
     ids = ", ".join(signature.key_id or "no key id" for signature, _ in signatures[:_MAX_SIGNATURES])
     detail = f"it is signed with {ids}" if len(signatures) > 1 else ""
     return _make_check(path, signatures[0][0], keys, moment, SignatureStatus.UNKNOWN_KEY, detail)
+
+
+def _is_missing(path: Path) -> bool:
+    """True where there is nothing; what is there and cannot be read is something else."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _make_check(

@@ -28,6 +28,8 @@ def test_detached_signatures_are_judged_by_the_keys_given(
     assert (good.status, good.fingerprint) == (SignatureStatus.GOOD, plain.fingerprint)
     assert verify_detached(data, signature, [locked.public]).status is SignatureStatus.UNKNOWN_KEY
     assert verify_detached(data, tmp_path / "gone.asc", [plain.public]).status is SignatureStatus.UNSIGNED
+    (tmp_path / "circle.asc").symlink_to("circle.asc")
+    assert verify_detached(data, tmp_path / "circle.asc", [plain.public]).status is SignatureStatus.DAMAGED
     assert verify_detached(data, data, [plain.public]).status is SignatureStatus.DAMAGED
     gone = verify_detached(tmp_path / "gone", signature, [plain.public])
     assert gone.status is SignatureStatus.DAMAGED and "No such file" in gone.detail
