@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_DEFINITION = re.compile(r"^\s*%(?:global|define)\s+(\w+)\s+(\S+)\s*$", re.MULTILINE)
-_NAME = re.compile(r"^\s*Name\s*:\s*(\S+)", re.MULTILINE | re.IGNORECASE)
-_PACKAGE = re.compile(r"^%package\s+(-n\s+)?(\S+)", re.MULTILINE | re.IGNORECASE)
+from altai_build.model.nevra import MAX_NAME_LENGTH
+
+# Blanks within a line: a pattern that skips line ends reads all blank lines again from each of them.
+_BLANK = r"[^\S\n]"
+_DEFINITION = re.compile(rf"^{_BLANK}*%(?:global|define){_BLANK}+(\w+){_BLANK}+(\S+){_BLANK}*$", re.MULTILINE)
+_NAME = re.compile(rf"^{_BLANK}*Name{_BLANK}*:{_BLANK}*(\S+)", re.MULTILINE | re.IGNORECASE)
+_PACKAGE = re.compile(rf"^%package{_BLANK}+(-n{_BLANK}+)?(\S+)", re.MULTILINE | re.IGNORECASE)
 _MACRO = re.compile(r"%(?:\{\??(\w+)\}|(\w+))")
 _MAX_MACRO_DEPTH = 8
 
@@ -19,7 +23,7 @@ _CAPABILITY = re.compile(r"^[\w.-]+\((?P<inner>[^()]+)\)")
 
 def read_declared_names(text: str) -> frozenset[str]:
     """The names of packages in the text of a spec that cannot be read as a whole; only simple macros are expanded."""
-    macros = dict(_DEFINITION.findall(text))
+    macros = {name: value for name, value in _DEFINITION.findall(text) if len(value) <= MAX_NAME_LENGTH}
     name = _NAME.search(text)
     if name is None:
         return frozenset()
@@ -31,7 +35,10 @@ def read_declared_names(text: str) -> frozenset[str]:
 
 
 def _expand(text: str, macros: dict[str, str]) -> str:
+    """The text with its macros expanded; an unknown macro where it gets longer than any name."""
     for _ in range(_MAX_MACRO_DEPTH):
+        if len(text) > MAX_NAME_LENGTH:
+            return "%"
         expanded = _MACRO.sub(lambda match: macros.get(match[1] or match[2], match[0]), text)
         if expanded == text:
             break

@@ -8,8 +8,12 @@ from collections.abc import Sequence
 from altai_build.model.spec import SpecInfo
 from altai_build.model.spec_text import get_section_name, list_preamble_lines
 
+# The value ends before `%dnl` and before the last blanks. Each character is read once, however long the line is.
 _RELEASE = re.compile(
-    r"^(?P<head>\s*Release\s*:[ \t]*)(?P<value>.*?)(?P<tail>(?:[ \t]*%\{?dnl\b.*)?[ \t\r]*)$", re.IGNORECASE
+    r"^(?P<head>\s*Release\s*:[ \t]*)"
+    r"(?P<value>(?:[^ \t\r\n%]|%(?!\{?dnl\b)|[ \t\r]+(?=[^ \t\r\n])(?!%\{?dnl\b))*)"
+    r"(?P<tail>(?:[ \t\r]*%\{?dnl\b.*)?[ \t\r]*)$",
+    re.IGNORECASE,
 )
 _VERSION_LINE = re.compile(_RELEASE.pattern.replace("Release", "Version"), re.IGNORECASE)
 _COMPUTED = re.compile(r"%\(|%\{?[?!]*(?:lua:|autorelease\b)")

@@ -20,11 +20,13 @@ _IF = re.compile(r"\s*%if")
 _ENDIF = re.compile(r"\s*%endif\b")
 _SOURCE = re.compile(r"(?:Source|Patch)\s*\d*\s*:", re.IGNORECASE)
 _INCLUDE = re.compile(
-    r"^[ \t]*%include[ \t]+(?:%\{?S(?:OURCE|:)(?P<number>\d+)\}?|\S*?/?(?P<name>[^/\s%{}]+))[ \t\r]*$",
+    r"^[ \t]*%include[ \t]+(?:%\{?S(?:OURCE|:)(?P<number>\d+)\}?|(?:\S*[/%{}])?(?P<name>[^/\s%{}]+))[ \t\r]*$",
     re.MULTILINE,
 )
 
 
+# Characters of all included files.
+_MAX_INLINED = 4 << 20
 # A shell command of a spec in which git is a program.
 _GIT_QUESTION = re.compile(r"%\((?:[^()\n]*[\s;&|({!`])?(git[ \t]+[a-z-][^()\n|;]*)")
 
@@ -68,18 +70,29 @@ def add_sources(text: str, sources: Iterable[SourceTag]) -> str:
 
 
 def inline_includes(text: str, files: Mapping[str, str], sources: Sequence[SourceTag]) -> str:
-    """The spec with the `files` in it that it includes, by name or as one of its sources; others stay included."""
+    """The spec with the `files` in it that it includes, by name or as one of its sources; others stay included.
+
+    Raises ValueError where that would be longer than any spec: files that include others several times.
+    """
     names = {str(source.number): source.file for source in sources}
+    left = _MAX_INLINED
 
-    def inline(match: re.Match[str]) -> str:
-        number = match["number"]
-        content = files.get(names.get(number, "") if number else match["name"])
-        if content is None:
-            return match[0]
-        others = {name: other for name, other in files.items() if other is not content}
-        return inline_includes(content.rstrip("\n"), others, sources)
+    def inline_all(text: str, files: Mapping[str, str]) -> str:
+        def inline(match: re.Match[str]) -> str:
+            nonlocal left
+            number = match["number"]
+            content = files.get(names.get(number, "") if number else match["name"])
+            if content is None:
+                return match[0]
+            left -= len(content)
+            if left < 0:
+                raise ValueError(f"the files that it includes have more than {_MAX_INLINED} characters")
+            others = {name: other for name, other in files.items() if other is not content}
+            return inline_all(content.rstrip("\n"), others)
 
-    return _INCLUDE.sub(inline, text)
+        return _INCLUDE.sub(inline, text)
+
+    return inline_all(text, files)
 
 
 def close_prep(text: str) -> str:

@@ -16,6 +16,12 @@ def test_simple_macros_in_names_are_expanded_and_others_left_out() -> None:
     assert read_declared_names("no spec") == frozenset()
 
 
+def test_no_text_takes_long_or_fills_the_memory() -> None:
+    assert read_declared_names("Name" + "\n" * 1_000_000 + "%package" + " \n" * 1_000_000) == frozenset()
+    macros = "".join(f"%global a{number} {f'%{{a{number + 1}}}' * 20}\n" for number in range(9))
+    assert read_declared_names(f"{macros}%global a9 x\nName: %a0\n%package -n y\n") == {"y"}
+
+
 @pytest.mark.parametrize(
     "requirement",
     [

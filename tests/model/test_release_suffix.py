@@ -171,3 +171,10 @@ def test_what_a_program_computed_is_written(line: str, changes: dict[str, object
     assert found == text.replace(line, expected, 1)
     twice = f"%if 1\n{line}\n%else\n{line}\n%endif\n"
     assert write_computed_values(twice, make_info(**changes), ".tb") == twice
+
+
+def test_long_lines_are_read_at_once() -> None:
+    blanks = " " * 300_000
+    text = f"Release: %{{release}}{blanks}x %dnl y{blanks}z \r"
+    assert write_given_release(text, "7") == text.replace("%{release}", "7")
+    assert not has_release(blanks) and has_release(f"Release: 1{blanks}")

@@ -77,3 +77,10 @@ def test_the_end_of_prep_is_marked_where_no_commands_follow() -> None:
 )
 def test_section_lines(line: str, section: str | None) -> None:
     assert get_section_name(line) == section
+
+
+def test_includes_that_multiply_and_long_lines_are_read_at_once() -> None:
+    assert inline_includes(f"%include {'a' * 1_000_000}%", {"a": "b"}, []).startswith("%include")
+    files = {f"{number}": f"%include {number + 1}\n" * 1000 for number in range(9)}
+    with pytest.raises(ValueError, match="have more than"):
+        inline_includes("%include 0", files, [])

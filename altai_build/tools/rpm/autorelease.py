@@ -18,7 +18,7 @@ _NAME = "autorelease(e:s:pb:n)"
 _BODY = (
     "%{{?-p:0.}}%[{number} + %{{!?-b:1}}%{{?-b*}}]%{{?-e:.%{{-e*}}}}%{{?-s:.%{{-s*}}}}%{{!?-n:%{{?dist}}}}"
 )
-_VERSION = re.compile(r"^\s*(?:Version|Epoch)\s*:.*", re.IGNORECASE | re.MULTILINE)
+_VERSION = re.compile(r"^[^\S\n]*(?:Version|Epoch)[^\S\n]*:.*", re.IGNORECASE | re.MULTILINE)
 
 
 def find_autorelease_macros(source: ComponentSpec, macros: Mapping[str, str], arch: str) -> dict[str, str]:

@@ -45,6 +45,7 @@ _READS_FILES = re.compile(
 )
 # One without these reads only its sources.
 _READS_OTHERS = re.compile(r"_sourcedir|_specdir|_topdir|RPM_SOURCE_DIR")
+_PATH_OF_OTHERS = re.compile(rf"(?:{_READS_OTHERS.pattern})\}}?/(?P<rest>\S*)")
 # What rpm says to a BuildArch: for other architectures.
 _NO_ARCH = "No compatible architectures found for build"
 # How specs write dates.
@@ -357,6 +358,10 @@ def _clock_error(source: ComponentSpec, values: Mapping[str, str]) -> InputError
 
 def _mentions(text: str, name: str) -> bool:
     """Whether a text names a file of the folder of sources."""
-    return (
-        re.search(rf"(?:{_READS_OTHERS.pattern})\}}?/(?:\S*/)?{re.escape(name)}(?![\w.-])", text) is not None
+    named = re.compile(rf"/{re.escape(name)}(?![\w.-])")
+    # The rest of a word is looked at once, from the first of these on.
+    further = len(name) if re.search(r"\s", name) else 0
+    return any(
+        named.search(text, found.start("rest") - 1, found.end() + further) is not None
+        for found in _PATH_OF_OTHERS.finditer(text)
     )

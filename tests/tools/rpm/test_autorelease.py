@@ -77,6 +77,13 @@ def test_a_version_that_never_changed(tmp_path: Path) -> None:
     assert component.release() == "2"
 
 
+def test_floods_of_blank_lines_are_read_at_once(tmp_path: Path) -> None:
+    component = History(tmp_path)
+    # No version that is known: the lines that have it are compared.
+    component.repo.commit({"x.spec": spec("%(echo 1)") + "\n" * 500_000})
+    assert "autorelease(e:s:pb:n)" in find_autorelease_macros(component.source(), {}, "x86_64")
+
+
 def test_macros_of_the_target_come_first(component: History) -> None:
     assert find_autorelease_macros(component.source(), {"autorelease(b:)": "7"}, "x86_64") == {}
     component.repo.commit({"x.spec": spec("1", "1").replace("%autochangelog\n", "")})
