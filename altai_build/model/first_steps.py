@@ -81,12 +81,27 @@ class Guess:
 
 
 # How much all evidence of one kind counts at most: a hundred specs say the same as a few.
-_MOST_OF_KIND = {"condition": 4, "changelog": 6, "text": 4, "tag": 6}
+_MOST_OF_KIND = {"condition": 4, "changelog": 3, "text": 4, "tag": 6}
 _MOST = 12
 
 
+# When each Enterprise Linux appeared; a Fedora appears twice a year.
+_YEARS = {"4": 2005, "5": 2007, "6": 2011, "7": 2014, "8": 2019, "9": 2022, "10": 2025}
+
+
+def _estimate_year(distribution: str) -> float:
+    """About when a distribution appeared; 0 where that is not known."""
+    number = re.search(r"\d+$", distribution)
+    if number is None:
+        return 0
+    return 2003 + int(number[0]) / 2 if distribution.startswith("fedora-") else _YEARS.get(number[0], 0)
+
+
 def guess_distribution(found: Iterable[Evidence]) -> Guess | None:
-    """The distribution for which most speaks, or None where nothing does; of equal ones the first by name."""
+    """The distribution for which most speaks, or None where nothing does; of equal ones the newest.
+
+    Old repositories have traces of all distributions that they were for.
+    """
     best: dict[tuple[str, str], Evidence] = {}
     for one in found:
         known = best.get((one.distribution, one.place))
@@ -99,7 +114,7 @@ def guess_distribution(found: Iterable[Evidence]) -> Guess | None:
     totals = {name: sum(kinds.values()) for name, kinds in scores.items()}
     if not totals:
         return None
-    first, *others = sorted(totals, key=lambda name: (-totals[name], name))
+    first, *others = sorted(totals, key=lambda name: (-totals[name], -_estimate_year(name), name))
     evidence = sorted(
         (one for one in best.values() if one.distribution == first), key=lambda one: (-one.weight, one.place)
     )
@@ -136,7 +151,8 @@ class Imported:
 class Survey:
     """What is in a superproject. `commit` is None where it has none yet.
 
-    `folders` are those for `superproject.components`; `spec_folders` hold a folder with a spec for each package;
+    `folders` are those for `superproject.components`; `not_components` are pinned repositories outside of them, as it
+    seems parts of the superproject's own sources. `spec_folders` hold a folder with a spec for each package;
     `loose_specs` are specs that no setting reaches. `mock_configs` are names in mock-configs/.
     """
 
@@ -144,6 +160,7 @@ class Survey:
     commit: CommitId | None
     folders: tuple[str, ...] = ()
     components: tuple[FoundComponent, ...] = ()
+    not_components: tuple[str, ...] = ()
     root_specs: tuple[str, ...] = ()
     root_needs_baseurl: bool = False
     spec_folders: tuple[str, ...] = ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from altai_build.model.first_steps import Evidence, guess_distribution, list_marks, make_comment
 
 
@@ -30,10 +32,14 @@ def test_one_place_counts_once() -> None:
     assert guess is not None and guess.distribution == "el8"
 
 
-def test_equal_weights_give_the_same_guess_in_any_order() -> None:
-    both = [say("el9"), say("el8")]
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("el9", "el8"), ("el10", "el9"), ("fedora-43", "fedora-5"), ("el9", "fedora-30"), ("a", "b")],
+)
+def test_of_equal_weights_the_newest_is_guessed_in_any_order(first: str, second: str) -> None:
+    both = [say(first), say(second)]
     guesses = [guess_distribution(both), guess_distribution(both[::-1])]
-    assert [guess and guess.distribution for guess in guesses] == ["el8", "el8"]
+    assert [guess and guess.distribution for guess in guesses] == [first, first]
 
 
 def test_marks_are_found_with_their_lines() -> None:

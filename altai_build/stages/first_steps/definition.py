@@ -134,7 +134,10 @@ def _format_superproject(survey: Survey) -> Iterator[str]:
     if survey.components:
         yield f"# Pinned repositories ({len(survey.components)}):"
         yield from _format_list_of(f"#   {_describe_component(one)}" for one in survey.components)
-    folders = survey.folders or ("repos",)
+    if survey.not_components:
+        yield f"# {GUESS} these submodules are parts of the superproject's own sources, and no components:"
+        yield from _format_list_of(f"#   {make_comment(path)}" for path in survey.not_components)
+    folders = survey.folders if survey.folders or survey.not_components else ("repos",)
     plain = [folder for folder in folders if re.fullmatch(r"[a-z/-]+", folder)]
     listed = ", ".join(folders) if len(plain) == len(folders) else ", ".join(map(format_scalar, folders))
     yield f"superproject: {{path: ., components: [{listed}], root: {'true' if survey.root_specs else 'false'}}}"
@@ -250,7 +253,8 @@ def _format_repositories(survey: Survey, choice: Choice) -> Iterator[str]:
     if survey.loose_specs:
         count = format_count(len(survey.loose_specs), "spec")
         yield f"# {TODO} no repository builds {count}. A package of a `source: specs` repository has a folder of its"
-        yield "# own below the `path` of the repository: move them there."
+        yield "# own below the `path` of the repository: move them there. A repository that is one package, with"
+        yield "# its spec in SPECS/, rpm/, packaging/ or redhat/, is a component of a superproject that pins it."
         yield from _format_list_of(f"#   {make_comment(path)}" for path in survey.loose_specs)
 
 

@@ -48,7 +48,13 @@ _KEY_FILE = re.compile(
 _OTHERS = (
     (re.compile(r"^Release:\s*alt\d", re.MULTILINE), "alt", "Release: altN is ALT Linux"),
     (re.compile(r"%mkrel\b|%\{mkrel"), "mageia", "%mkrel is Mageia"),
-    (re.compile(r"%\{\?xsrel\}|xcpng|\.xs\d"), "xcp-ng", "releases as XCP-ng and XenServer have"),
+    (re.compile(r"%\{\?xsrel\}|\bxcpng"), "xcp-ng", "releases as XCP-ng and XenServer have"),
+    (
+        re.compile(r"^Distribution:\s*(?:Azure Linux|Mariner)", re.MULTILINE),
+        "azure-linux",
+        "made for Azure Linux",
+    ),
+    (re.compile(r"^Distribution:\s*Photon", re.MULTILINE), "photon", "made for Photon"),
 )
 _PROSE_FILES = re.compile(
     r"^(README|RELEASE|INSTALL|RELEASENOTES|BUILDING|HACKING|CONTRIBUTING)", re.IGNORECASE
@@ -126,7 +132,7 @@ def find_in_spec(path: str, text: str) -> Iterator[Evidence]:
     newest = next((tag for tag in changelog if tag), None)
     if newest:
         yield Evidence(
-            _name_tag(newest), 3, "changelog", path, f"its changelog has {newest[0].lstrip('.-_')}"
+            _name_tag(newest), 2, "changelog", path, f"its changelog has {newest[0].lstrip('.-_')}"
         )
     for pattern, other, says in _OTHERS:
         if pattern.search(text):

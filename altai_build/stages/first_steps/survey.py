@@ -37,6 +37,20 @@ _NOT_PACKAGES = {
     "templates",
     "template",
 }
+# Folders whose submodules are parts of a source, or needed to test it.
+_NOT_COMPONENTS = _NOT_PACKAGES | {
+    *(
+        "3rdparty",
+        "third_party",
+        "third-party",
+        "thirdparty",
+        "external",
+        "externals",
+        "extern",
+        "submodules",
+    ),
+    *("node_modules", "contrib", "vendored", "doc", "docs", "ci", "m4", "gnulib", "subprojects"),
+}
 # How a folder is called that has the specs of a project, beside those where altai-build looks anyway.
 _SPEC_FOLDER_WORD = re.compile(r"rpm|spec|pkg|packag|redhat|fedora|centos|dist|\.gear", re.IGNORECASE)
 
@@ -57,7 +71,9 @@ def survey_superproject(
     if commit is None:
         return Survey(project=project, commit=None, mock_configs=tuple(mock_configs))
     files = CommitFiles(superproject.open_store(commit), commit)
-    submodules = superproject.read_submodules(commit, files.tree, (".",))
+    submodules, parts = split_submodules(
+        superproject.read_submodules(commit, files.tree, (".",)), is_package=bool(list_specs(files.tree, ""))
+    )
 
     def open_files(submodule: Submodule) -> CommitFiles | None:
         if fetch:
@@ -71,7 +87,7 @@ def survey_superproject(
 
     found = [_survey_component(submodule, open_files) for submodule in submodules]
     root_specs = list_specs(files.tree, "")
-    nested, loose = _find_spec_folders(files.paths)
+    nested, loose = find_spec_folders(files.paths)
     texts = files.read_where(lambda path: evidence.is_telling(path) or path.endswith(".spec"))
     evidences = [one for _, more in found for one in more]
     evidences += _find_evidence(files.paths, texts)
@@ -80,6 +96,7 @@ def survey_superproject(
         project=project,
         commit=commit,
         folders=choose_folders([submodule.link.path for submodule in submodules]),
+        not_components=tuple(part.link.path for part in parts),
         components=tuple(component for component, _ in found),
         root_specs=root_specs,
         root_needs_baseurl=any(
@@ -132,6 +149,20 @@ def find_specs_elsewhere(paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(folders[best]))
 
 
+def split_submodules(
+    submodules: Sequence[Submodule], *, is_package: bool
+) -> tuple[list[Submodule], list[Submodule]]:
+    """Those that may be components, and those that are parts of a source, by the folders in which they are.
+
+    They are parts only where all are, so that a folder can be named for the others, and the superproject is a package.
+    """
+    if is_package and all(
+        _NOT_COMPONENTS.intersection(one.link.path.lower().split("/")) for one in submodules
+    ):
+        return [], list(submodules)
+    return list(submodules), []
+
+
 def choose_folders(links: Sequence[str]) -> tuple[str, ...]:
     """The folders for `superproject.components`: the first folder of each gitlink's path; "." where one is in none."""
     tops = sorted({path.partition("/")[0] if "/" in path else "." for path in links})
@@ -144,23 +175,25 @@ def _is_usable_path(path: str) -> bool:
     return check_inner_path(path) is None and path.isprintable() and path == path.strip()
 
 
-def _find_spec_folders(paths: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The folders with FOLDER/NAME/*.spec, those with the most packages first; and specs that are not so."""
-    packages: dict[str, set[str]] = {}
+def find_spec_folders(paths: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The folders with FOLDER/NAME/*.spec, those with the most packages first; and the specs that are in none of them.
+
+    Each folder is a repository of a release, so of very many folders only the largest are taken.
+    """
+    packages: dict[str, dict[str, list[str]]] = {}
     loose = []
     for path in paths:
         parts = path.split("/")
-        if not path.endswith(".spec") or len(parts) == 1:
-            continue
-        if _NOT_PACKAGES.intersection(map(str.lower, parts)):
+        if len(parts) == 1 or not path.endswith(".spec") or _NOT_PACKAGES.intersection(map(str.lower, parts)):
             continue
         folder = "/".join(parts[:-2])
         if folder and _is_usable_path(folder):
-            packages.setdefault(folder, set()).add(parts[-2])
+            packages.setdefault(folder, {}).setdefault(parts[-2], []).append(path)
         else:
             loose.append(path)
     order = sorted(packages, key=lambda folder: (-len(packages[folder]), folder))
-    return tuple(order[:_MOST_FOLDERS]), tuple(loose)
+    left = [path for folder in order[_MOST_FOLDERS:] for specs in packages[folder].values() for path in specs]
+    return tuple(order[:_MOST_FOLDERS]), (*loose, *left)
 
 
 def _find_evidence(paths: Iterable[str], texts: dict[str, str]) -> Iterator[Evidence]:

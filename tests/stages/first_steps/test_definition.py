@@ -130,6 +130,12 @@ def test_folders_of_packages_and_specs_elsewhere(tmp_path: Path) -> None:
     assert "no repository builds 1 spec." in (tmp_path / "repos.yaml").read_text()
 
 
+def test_parts_of_the_own_source_are_no_components(tmp_path: Path) -> None:
+    survey = Survey("p", COMMIT, root_specs=("p.spec",), not_components=("vendor/a",))
+    assert load(survey, make_choice("el9"), tmp_path).superproject.components == ()
+    assert "#   vendor/a\n" in (tmp_path / "repos.yaml").read_text()
+
+
 def test_a_repository_of_packages_alone_has_no_repository_of_components(tmp_path: Path) -> None:
     config = load(Survey("p", COMMIT, spec_folders=("packages",)), make_choice("el9"), tmp_path)
     assert "el9" not in config.repositories

@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 
 from altai_build.model.first_steps import FoundComponent, SpecState, Survey
+from altai_build.model.gitlink import CommitId, Gitlink
 from altai_build.stages.first_steps.survey import (
     choose_folders,
+    find_spec_folders,
     find_specs_elsewhere,
     make_project_name,
+    split_submodules,
     survey_superproject,
 )
-from altai_build.tools.git.superproject import Superproject
+from altai_build.tools.git.superproject import Submodule, Superproject
 from tests.kit.superprojects import World
 
 
@@ -70,6 +73,31 @@ def test_a_repository_without_commits_has_nothing(superproject: Superproject) ->
 )
 def test_the_folders_of_components(links: list[str], folders: tuple[str, ...]) -> None:
     assert choose_folders(links) == folders
+
+
+@pytest.mark.parametrize(
+    ("paths", "is_package", "components"),
+    [
+        (["vendor/a", "test/b"], True, 0),
+        (["vendor/a", "test/b"], False, 2),
+        (["vendor/a", "repos/b"], True, 2),
+        (["third_party/x/a"], True, 0),
+        ([], True, 0),
+    ],
+)
+def test_submodules_of_a_package_are_parts_of_its_source(
+    paths: list[str], is_package: bool, components: int
+) -> None:
+    all_of_them = [Submodule(Gitlink(path=path, commit=CommitId("1" * 40)), None, None) for path in paths]
+    chosen, parts = split_submodules(all_of_them, is_package=is_package)
+    assert len(chosen) == components and chosen + parts == all_of_them
+
+
+def test_of_very_many_folders_of_packages_the_largest_are_taken() -> None:
+    paths = [f"{number}/{name}/x.spec" for number in range(12) for name in ("a", "b")[: 1 + (number < 8)]]
+    folders, loose = find_spec_folders([*paths, "8/examples/e.spec"])
+    assert folders == tuple(map(str, range(8)))
+    assert sorted(loose) == sorted(f"{number}/a/x.spec" for number in range(8, 12))
 
 
 def test_specs_elsewhere_are_those_of_packages() -> None:
