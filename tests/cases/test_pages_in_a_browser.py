@@ -113,6 +113,8 @@ def test_packages_are_searched_sorted_and_led_to_without_a_complaint_or_a_reques
         found = visit.visible_rows("package-table")
         assert wanted.name in found and len(found) < 10
         assert page.locator("#shown").inner_text() == f"{len(found)} of {SIZE} shown"
+        page.get_by_label("Search").fill("no package has these words")
+        assert visit.visible_rows("package-table") == []
         # A node of the picture leads to its row, also when the search hides that.
         page.locator("a.node.component").first.focus()
         assert page.locator("#graph-picture.choosing .edge.on").count() > 0
