@@ -49,7 +49,7 @@ def record_suite(
         (folders["inputs"] / name).write_text(json.dumps(document))
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("COV", "PYTEST"))},
-        "PYTHONPATH": f"{source}:{_SCRIPTS}",
+        "PYTHONPATH": f"{source}:{source}/src:{_SCRIPTS}",
         "PYTHONDONTWRITEBYTECODE": "1",
         "ALTAI_SOURCE": str(source),
         "ALTAI_CONTEXTS": str(folders["record"]),

@@ -134,10 +134,6 @@ prepare_python() {
     if ! { [ -e .coveragerc ] || grep -qs 'coverage:run' setup.cfg tox.ini || grep -qs 'tool\.coverage' pyproject.toml; }; then
         COVERAGE_OPTIONS="$COVERAGE_OPTIONS --source=."
     fi
-    if [ "$COVERAGE" = coverage.py ]; then
-        choose_coverage_settings
-        DISCOVER="$PYTHON -m coverage run $COVERAGE_OPTIONS -m $UNITTEST discover"
-    fi
     PYTHONPATH=$place
     if [ -d "$place/src" ] && [ ! -e "$place/src/__init__.py" ]; then
         PYTHONPATH=$PYTHONPATH:$place/src
@@ -151,6 +147,10 @@ prepare_python() {
         install_sdist "$sources/$file"
     done
     export PYTHONPATH="$PYTHONPATH:$locked" PYTHONDONTWRITEBYTECODE=1
+    if [ "$COVERAGE" = coverage.py ]; then
+        choose_coverage_settings
+        DISCOVER="$PYTHON -m coverage run $COVERAGE_OPTIONS -m $UNITTEST discover"
+    fi
     if [ -n "$RECORD" ]; then
         start_record
     fi

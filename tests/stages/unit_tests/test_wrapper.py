@@ -10,6 +10,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import coverage
 import pytest
 
 from altai_build.config.unit_tests import TestSettings
@@ -128,6 +129,32 @@ def test_the_setup_of_a_source_archive_finds_locked_wheels(request_: SuiteReques
         ["sh", sources / "run-suite.sh", "test"], cwd=tmp_path, stdin=subprocess.DEVNULL, check=True
     )
     assert (tmp_path / "results/1/log").read_text(encoding="utf-8") == "1\n"
+
+
+def test_coverage_that_is_locked_has_the_settings_of_the_project(
+    request_: SuiteRequest, tmp_path: Path
+) -> None:
+    wheel = tmp_path / "coverage-1-py3-none-any.whl"
+    top = Path(coverage.__file__).parent
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path in top.rglob("*.py"):
+            archive.write(path, f"coverage/{path.relative_to(top)}")
+    # Without the site's own packages.
+    suite = replace(request_.suite, command="$PYTHON a.py", python=f"{sys.executable} -S")
+    request = replace(request_, suite=suite, coverage="coverage.py", locked=(LockedFile("coverage", wheel),))
+    sources, source = tmp_path / "sources", tmp_path / "t/BUILD/x"
+    sources.mkdir()
+    source.mkdir(parents=True)
+    for name, content in unpack(make(request, tmp_path / "1")).items():
+        (sources / name).write_bytes(content)
+    for name in ("a.py", "b.py"):
+        (source / name).write_text("", encoding="utf-8")
+    (source / ".coveragerc").write_text("[run]\nsource = .\n", encoding="utf-8")
+    subprocess.run(
+        ["sh", sources / "run-suite.sh", "test"], cwd=tmp_path, stdin=subprocess.DEVNULL, check=True
+    )
+    text = (tmp_path / "results/coverage.xml").read_text(encoding="utf-8")
+    assert 'filename="a.py"' in text and 'filename="b.py"' in text
 
 
 def test_what_is_in_it(request_: SuiteRequest, tmp_path: Path) -> None:

@@ -321,7 +321,10 @@ def finish(source, folder, inputs, results):
     unusable = run["unusable"]
     data = os.environ["COVERAGE_FILE"]
     try:
-        read_data(record, data, source)
+        if os.path.exists(data):
+            read_data(record, data, source)
+        else:
+            unusable = unusable or "coverage.py left no data"
     except sqlite3.Error as error:
         unusable = unusable or "the data of coverage.py cannot be read: %s" % error
     refused = os.path.join(folder, "refused")
