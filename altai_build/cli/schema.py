@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
@@ -12,10 +11,7 @@ from altai_build.cli.app import App
 from altai_build.cli.options import format_option, json_option
 from altai_build.cli.output import print_json, print_table
 from altai_build.errors import InputError
-from altai_build.regular_files import read_regular_file
-
-_FOLDER = Path(__file__).resolve().parents[1] / "schemas"
-_MAX_SIZE = 1 << 20  # bytes
+from altai_build.tools.schemas import list_schemas, read_schema
 
 # The schemas of commands that have other names than their command, or more than one.
 _OTHER_NAMES = {
@@ -67,7 +63,7 @@ def schema(app: App, name: str | None, as_json: bool) -> None:
       altai-build schema
       altai-build schema audit > audit.schema.json
     """
-    names = sorted(file.stem for file in _FOLDER.glob("*.json"))
+    names = list_schemas()
     if name is not None:
         if name not in names:
             from altai_build.model.suggestion import suggest
@@ -75,7 +71,7 @@ def schema(app: App, name: str | None, as_json: bool) -> None:
             raise InputError(
                 f"there is no schema {name}", why=suggest(name, names), todo="`altai-build schema` lists all"
             )
-        sys.stdout.write(read_regular_file(_FOLDER / f"{name}.json", limit=_MAX_SIZE).decode())
+        sys.stdout.write(read_schema(name))
         return
     rows = [(one, _list_printers(one)) for one in names]
     if as_json:

@@ -36,6 +36,8 @@ T = TypeVar("T")
 
 MAX_MANIFEST_SIZE = 256 << 20  # bytes; that of a release with 10,000 packages has about 10 MiB
 _MAX_FOLDERS = 10  # in one another
+# Raised when a key is removed or gets another meaning; manifests of earlier versions do not have it.
+_SCHEMA_VERSION = 1
 
 
 def manifest_to_json(manifest: Manifest) -> str:
@@ -43,6 +45,7 @@ def manifest_to_json(manifest: Manifest) -> str:
     packages = sorted(manifest.packages, key=lambda package: (package.repository, package.file))
     repositories = sorted(manifest.repositories, key=lambda repository: repository.name)
     document = {
+        "schema_version": _SCHEMA_VERSION,
         "version": manifest.version,
         "created": manifest.created,
         "superproject": _plain(manifest.superproject),
@@ -101,6 +104,10 @@ def manifest_from_json(text: str, *, where: str = MANIFEST_NAME) -> Manifest:
     except ValueError as error:
         raise _make_input_error(where, "", f"not JSON: {error}") from error
     root = _JsonReader(document, where, "")
+    if root.has_key("schema_version") and root.read_value("schema_version", int) != _SCHEMA_VERSION:
+        raise root.make_error(
+            "schema_version", f"is not {_SCHEMA_VERSION}: another version of altai-build reads it"
+        )
     return Manifest(
         version=root.read_path("version"),
         created=root.read_text("created"),

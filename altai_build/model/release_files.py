@@ -11,6 +11,7 @@ RELEASES_PAGE = "index.html"  # in the folder of all releases
 PROVENANCE = "provenance"  # bills of materials, and how each package was built, for other tools
 SPDX_PATH = f"{PROVENANCE}/release.spdx.json"
 CYCLONEDX_PATH = f"{PROVENANCE}/release.cdx.json"
+MANIFEST_SCHEMA_PATH = f"{PROVENANCE}/release.schema.json"  # the JSON Schema of release.json
 STATEMENTS_FOLDER = f"{PROVENANCE}/slsa"
 BUILDROOTS_FOLDER = f"{PROVENANCE}/buildroots"
 

@@ -1,5 +1,7 @@
 """Write provenance/ of a release, for tools other than this one: SPDX, CycloneDX, SLSA statements, buildroots.
 
+The JSON Schema of the manifest is there too.
+
 There is a SLSA statement for each package that was built here. It describes the build and not the release, so that it
 is signed once and reused in every release that contains the package. The manifest connects release and statement: it
 names the package's digest, commit and build key.
@@ -21,6 +23,7 @@ from altai_build.model.release_files import (
     BUILDROOTS_FOLDER,
     CYCLONEDX_PATH,
     KEY_FILE_PREFIX,
+    MANIFEST_SCHEMA_PATH,
     SPDX_PATH,
     STATEMENTS_FOLDER,
 )
@@ -29,6 +32,7 @@ from altai_build.tools.files import link_if_identical_else_write, sha256_file
 from altai_build.tools.openpgp.keyfile import read_user_ids
 from altai_build.tools.openpgp.signing import SigningKey
 from altai_build.tools.repo.metadata import read_local_metadata
+from altai_build.tools.schemas import MANIFEST_SCHEMA, read_schema
 from altai_build.tools.solver.describe import describe_packages
 
 
@@ -59,7 +63,11 @@ def write_provenance(
     from altai_build.tools.sbom.spdx import format_spdx
 
     bill = make_bill_of_materials(directory, manifest, project=project, baseurl=baseurl, cache=cache)
-    texts = {SPDX_PATH: format_spdx(bill), CYCLONEDX_PATH: format_cyclonedx(bill)}
+    texts = {
+        SPDX_PATH: format_spdx(bill),
+        CYCLONEDX_PATH: format_cyclonedx(bill),
+        MANIFEST_SCHEMA_PATH: read_schema(MANIFEST_SCHEMA),
+    }
     statements = make_statements(manifest, directory, buildroots)
     texts.update({path: statement.to_json() for path, statement in statements.items()})
 

@@ -346,7 +346,7 @@ def test_what_is_the_same_in_both_releases_is_on_the_disk_once(site: Site, first
     assert kinds >= {"rpm", "json", "asc", "gz", "txt"}
     kept = {name.removesuffix(".asc") for name in same if name.endswith(".asc")}
     assert {f"provenance/slsa/{name}.json" for name in same if name.endswith(".rpm")} & old.keys() == {
-        name for name in kept if name.startswith("provenance/")
+        name for name in kept if name.startswith("provenance/slsa/")
     }
 
 

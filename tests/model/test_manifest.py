@@ -222,6 +222,15 @@ def test_a_manifest_has_the_form_of_its_schema() -> None:
         assert list_schema_errors("manifest", {**document, "packages": [{}]})
 
 
+def test_a_manifest_of_another_form_is_refused_and_one_without_a_version_read() -> None:
+    document = json.loads(manifest_to_json(MANIFEST))
+    assert document["schema_version"] == 1
+    with pytest.raises(InputError, match="schema_version: is not 1"):
+        manifest_from_json(json.dumps({**document, "schema_version": 2}))
+    del document["schema_version"]
+    assert manifest_to_json(manifest_from_json(json.dumps(document))) == manifest_to_json(MANIFEST)
+
+
 def test_earlier_manifests_do_not_say_what_made_source_packages() -> None:
     document = json.loads(manifest_to_json(MANIFEST))
     del document["builds"][0]["made_with"]

@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
 from altai_build.model.manifest import manifest_from_json
 from altai_build.model.provenance import find_statement_errors
 from altai_build.model.release import BuildRecord, SuperprojectPin
@@ -36,6 +38,7 @@ from tests.kit.releases import (
 from tests.kit.rpms import build_rpm
 
 URL = "https://repo.example.org/altai/1.0.2"
+SCHEMA = "provenance/release.schema.json"
 FOCUS = "provenance/slsa/centos6/focus-1.0-3.el6.noarch.rpm.json"
 BUNCH = "provenance/slsa/deps/misc/bunch-1.0.1-1.el6.noarch.rpm.json"
 FOCUS_SOURCE = "provenance/slsa/centos6-srpms/focus-1.0-3.el6.src.rpm.json"
@@ -118,6 +121,8 @@ def test_statements_of_unchanged_packages_are_reused_with_their_signatures(
         f"{FOCUS_SOURCE}.asc",
         BUNCH,
         f"{BUNCH}.asc",
+        SCHEMA,
+        f"{SCHEMA}.asc",
         roots.relative_to(first).as_posix(),
     }
     assert verify_release(second).findings == ()
@@ -142,9 +147,17 @@ def test_the_list_of_a_buildroot_is_named_by_its_digest(release: Path) -> None:
     assert digest(path) == record["buildroot"]
 
 
+def test_the_manifest_has_the_form_of_the_schema_that_is_published_with_it(intact: Path) -> None:
+    schema = json.loads((intact / SCHEMA).read_text())
+    document = json.loads((intact / "release.json").read_text())
+    validator = Draft202012Validator(schema)
+    assert document["schema_version"] == 1 and list(validator.iter_errors(document)) == []
+    assert not validator.is_valid({**document, "schema_version": 2})
+
+
 def test_everything_is_signed_by_the_key_of_the_release(release: Path, materials: Materials) -> None:
     documents = list((release / "provenance").rglob("*.json"))
-    assert len(documents) == 6
+    assert len(documents) == 7
     for path in documents:
         check = verify_detached(path, path.with_name(f"{path.name}.asc"), [materials.ours.public])
         assert check.is_good, path
