@@ -92,7 +92,7 @@ def init(
     root = app.find_repository()
     config = default_config(root)
     run = app.create_run(config, builds=False) if fetch else app.create_reading_run(config)
-    wanted = Wanted(distribution=distribution, arch=arch, tool=tool, files=files, fetch=fetch)
+    wanted = Wanted(distribution=distribution, arch=arch, tool=tool, files=files, fetch=fetch, jobs=run.jobs)
     steps = plan_first_steps(root, run.workspace, wanted)
     unchecked = check_files(steps, run.workspace)
     if unchecked:

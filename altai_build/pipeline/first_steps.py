@@ -69,6 +69,7 @@ class Wanted:
     tool: str | None = None
     files: tuple[Path, ...] = ()
     fetch: bool = False
+    jobs: int = 1
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def plan_first_steps(root: Path, workspace: Workspace, wanted: Wanted) -> FirstS
     mock_configs = available_configs([root / "mock-configs"])
     project = make_project_name((superproject.remote_url or "", root.name))
     survey = survey_superproject(
-        superproject, commit, project=project, mock_configs=mock_configs, fetch=wanted.fetch
+        superproject, commit, project=project, mock_configs=mock_configs, fetch=wanted.fetch, jobs=wanted.jobs
     )
     imported = _read_older_tool(superproject, commit, wanted)
     if imported is not None:

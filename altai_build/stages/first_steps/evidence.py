@@ -22,7 +22,7 @@ _CHROOT = re.compile(
 )
 _DIST_TAG = re.compile(r"[.\-_](?P<kind>el|fc)(?P<number>\d{1,2})(?![0-9A-Za-z])")
 _WORDS_OF_DIST = re.compile(
-    r"(?<![\w.])(?P<kind>el|fc|centos|epel)(?P<number>\d{1,2})(?![\w])", re.IGNORECASE
+    r"(?<![\w.])(?P<kind>el|fc|centos|epel)(?P<number>\d{1,2})s?(?![\w])", re.IGNORECASE
 )
 _PROSE = re.compile(
     rf"\b(?:(?P<el>{_FAMILIES})|(?P<fedora>fedora)(?: core| linux)?)[ -]*(?:release |version |v)?(?P<number>\d{{1,2}})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 
 from altai_build.config.names import check_plain_name
@@ -66,6 +67,7 @@ def survey_superproject(
     project: str,
     mock_configs: Sequence[str],
     fetch: bool,
+    jobs: int = 1,
 ) -> Survey:
     """What is in a commit. With `fetch`, components that have no clone here are fetched from their remotes."""
     if commit is None:
@@ -85,7 +87,8 @@ def survey_superproject(
             store = local
         return CommitFiles(store, submodule.link.commit)
 
-    found = [_survey_component(submodule, open_files) for submodule in submodules]
+    with ThreadPoolExecutor(max(1, jobs)) as pool:
+        found = list(pool.map(lambda submodule: _survey_component(submodule, open_files), submodules))
     root_specs = list_specs(files.tree, "")
     nested, loose = find_spec_folders(files.paths)
     texts = files.read_where(lambda path: evidence.is_telling(path) or path.endswith(".spec"))

@@ -74,6 +74,7 @@ def test_names_of_files_tags_and_settings() -> None:
     assert [one.distribution for one in find_in_tags(["nova-2012.1-3.el6", "v1.0", "elf-1"])] == ["centos6"]
     assert {one.distribution for one in find_in_words("x", "centos8", 5)} == {"el8"}
     assert {one.distribution for one in find_in_words("x", ".fc20", 5)} == {"fedora-20"}
+    assert {one.distribution for one in find_in_words("x", "el9s", 5)} == {"el9"}
 
 
 def test_architectures_of_mock() -> None:

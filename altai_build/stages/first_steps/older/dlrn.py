@@ -118,7 +118,7 @@ def _map_info(place: str, tree: Any, components: tuple[str, ...]) -> Iterator[Ma
             if _is_plain_url(url)
             else "add its repository as a submodule"
         )
-        yield MappingRow(f"{place} {one.name}", url, "", note)
+        yield MappingRow(f"{place} {one.name}", url, "a new submodule", note)
     if len(missing) > _MOST_LISTED:
         more = len(missing) - _MOST_LISTED
         yield MappingRow(f"{place} packages", f"{more} more", "", "they are no submodules of this commit")
