@@ -48,6 +48,6 @@ def make_failed_check(check: str, error: AltaiError) -> CheckResult:
         check=check,
         status=CheckStatus.MISSING,
         found=f"{error.what}{why}",
-        todo=error.todo,
+        todo=error.todo or "correct what the message names, then check again",
         exit_code=error.exit_code,
     )

@@ -341,7 +341,8 @@ def _check_target(
         chosen = find_builder(builder)
         refuse_other_arch(target, mock)
     except AltaiError as error:
-        yield make_failed_check(check, error)
+        failed = make_failed_check(check, error)
+        yield failed if error.todo else replace(failed, todo=f"correct {target.mock_config}.cfg there")
         return
     unsupported = chosen.find_unsupported(mock)
     if unsupported:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from altai_build.errors import SigningError
-from altai_build.model.doctor import CheckResult, CheckStatus, run_check
+from altai_build.model.doctor import CheckResult, CheckStatus, make_failed_check, run_check
 
 
 def test_an_error_is_a_failed_check_on_one_line() -> None:
@@ -19,6 +19,10 @@ def test_an_error_is_a_failed_check_on_one_line() -> None:
         todo="unlock it",
         exit_code=6,
     )
+
+
+def test_each_failed_check_says_what_to_do() -> None:
+    assert make_failed_check("key", SigningError("it is locked")).todo
 
 
 def test_whatever_the_machine_refuses_is_a_failed_check() -> None:

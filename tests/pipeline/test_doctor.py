@@ -111,9 +111,11 @@ def test_an_option_that_builds_may_miss_is_a_warning(tmp_path: Path, workspace: 
 
 
 def test_a_mock_configuration_that_fails_names_its_line(tmp_path: Path, workspace: Workspace) -> None:
-    found = checks(workspace, config(tmp_path, "import nothing_here\n"))["target t"]
+    every = checks(workspace, config(tmp_path, "import nothing_here\n"))
+    found = every["target t"]
     assert (found.status, found.exit_code) == (CheckStatus.MISSING, 3)
     assert found.found.startswith(f"{tmp_path}/mock-configs/m.cfg:5: ModuleNotFoundError")
+    assert [one.check for one in every.values() if one.status is not CheckStatus.OK and not one.todo] == []
 
 
 def test_a_superproject_that_cannot_be_released_is_not_ok(tmp_path: Path, workspace: Workspace) -> None:
@@ -196,7 +198,15 @@ def test_a_workspace_that_cannot_be_written_does_not_hide_the_other_checks(tmp_p
         assert found["git"].status is found["target t"].status is CheckStatus.OK
 
 
-def test_a_missing_public_key_of_ours_is_created(tmp_path: Path, workspace: Workspace) -> None:
-    found = checks(workspace, config(tmp_path))["key k"]
-    assert (found.status, found.exit_code) == (CheckStatus.MISSING, 3)
-    assert found.todo == f"create it with `altai-build keys init k`, or restore {tmp_path}/k"
+def test_a_missing_public_key_of_ours_is_created_and_that_of_a_distribution_is_published(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    config(tmp_path)
+    other = "keys: {c: {file: RPM-GPG-KEY-CentOS-6}, "
+    (tmp_path / "repos.yaml").write_text(DEFINITION.replace("keys: {", other))
+    found = checks(workspace, load_config(tmp_path / "repos.yaml"))
+    assert (found["key k"].status, found["key k"].exit_code) == (CheckStatus.MISSING, 3)
+    assert found["key k"].todo == f"create it with `altai-build keys init k`, or restore {tmp_path}/k"
+    assert found["key c"].todo.startswith(
+        f"get it as {tmp_path}/RPM-GPG-KEY-CentOS-6: https://vault.centos.org/RPM-GPG-KEY-CentOS-6, or "
+    )
