@@ -46,6 +46,10 @@ class App(NamedTuple):
 
         from altai_build.config import default_config, load_config
 
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            from altai_build.cli.service_commands import stop_service_commands
+
+            stop_service_commands()
         path = self.config_path
         if path is not None:
             return self._at_superproject(load_config(path))

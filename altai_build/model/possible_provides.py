@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from altai_build.model.nevra import MAX_NAME_LENGTH
-
 # Blanks within a line: a pattern that skips line ends reads all blank lines again from each of them.
 _BLANK = r"[^\S\n]"
 _DEFINITION = re.compile(rf"^{_BLANK}*%(?:global|define){_BLANK}+(\w+){_BLANK}+(\S+){_BLANK}*$", re.MULTILINE)
@@ -14,6 +12,7 @@ _NAME = re.compile(rf"^{_BLANK}*Name{_BLANK}*:{_BLANK}*(\S+)", re.MULTILINE | re
 _PACKAGE = re.compile(rf"^%package{_BLANK}+(-n{_BLANK}+)?(\S+)", re.MULTILINE | re.IGNORECASE)
 _MACRO = re.compile(r"%(?:\{\??(\w+)\}|(\w+))")
 _MAX_MACRO_DEPTH = 8
+_LONGEST_NAME = 255  # characters
 
 # In front of a project's name and behind it, in the names of its packages.
 _PREFIX = re.compile(r"^(?:python\d*(?:\.\d+)?|py|perl|php|ruby|rubygem|nodejs|golang|ghc|lib)[-_]?(?=\w)")
@@ -23,7 +22,7 @@ _CAPABILITY = re.compile(r"^[\w.-]+\((?P<inner>[^()]+)\)")
 
 def read_declared_names(text: str) -> frozenset[str]:
     """The names of packages in the text of a spec that cannot be read as a whole; only simple macros are expanded."""
-    macros = {name: value for name, value in _DEFINITION.findall(text) if len(value) <= MAX_NAME_LENGTH}
+    macros = {name: value for name, value in _DEFINITION.findall(text) if len(value) <= _LONGEST_NAME}
     name = _NAME.search(text)
     if name is None:
         return frozenset()
@@ -37,7 +36,7 @@ def read_declared_names(text: str) -> frozenset[str]:
 def _expand(text: str, macros: dict[str, str]) -> str:
     """The text with its macros expanded; an unknown macro where it gets longer than any name."""
     for _ in range(_MAX_MACRO_DEPTH):
-        if len(text) > MAX_NAME_LENGTH:
+        if len(text) > _LONGEST_NAME:
             return "%"
         expanded = _MACRO.sub(lambda match: macros.get(match[1] or match[2], match[0]), text)
         if expanded == text:

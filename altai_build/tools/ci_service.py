@@ -6,6 +6,7 @@ sections", Jenkins's "building a software project" with the variables of its bra
 
 from __future__ import annotations
 
+import functools
 import json
 import secrets
 import time
@@ -115,9 +116,7 @@ def fold_lines(service: Service | None, title: str, lines: list[str]) -> str:
     """
     text = "".join(f"{line}\n" for line in lines)
     if service is Service.GITHUB:
-        # What is printed until this word is no command.
-        word = secrets.token_hex(16)
-        return f"::group::{_escape_data(title)}\n::stop-commands::{word}\n{text}::{word}::\n::endgroup::\n"
+        return f"{_format_command(f'::group::{_escape_data(title)}')}{text}{_format_command('::endgroup::')}"
     if service is Service.GITLAB:
         name, now = f"log_{secrets.token_hex(4)}", int(time.time())
         return (
@@ -133,7 +132,31 @@ def annotate_error(service: Service | None, title: str, text: str, *, file: str 
         return ""
     place = [f"file={_escape_property(file)}", f"line={line}"] if file and line else []
     properties = ",".join([*place, f"title={_escape_property(title)}"])
-    return f"::error {properties}::{_escape_data(text)}\n"
+    return _format_command(f"::error {properties}::{_escape_data(text)}")
+
+
+def stop_commands() -> str:
+    """What makes GitHub take nothing for a command but the lines that `fold_lines` and `annotate_error` make.
+
+    It would find `::NAME::` at the start of a line, after blanks too, and `##[NAME]` anywhere in a line
+    (ActionCommand.cs of its runner).
+    """
+    return f"::stop-commands::{_choose_stop_word()}\n"
+
+
+def resume_commands() -> str:
+    """What ends the effect of `stop_commands`."""
+    return f"::{_choose_stop_word()}::\n"
+
+
+@functools.cache
+def _choose_stop_word() -> str:
+    """What nobody else can say, because nothing that was built sees the log."""
+    return secrets.token_hex(16)
+
+
+def _format_command(line: str) -> str:
+    return f"{resume_commands()}{line}\n{stop_commands()}"
 
 
 def _escape_data(text: str) -> str:

@@ -13,6 +13,7 @@ import altai_build
 from altai_build.tools.repo.repodata import read_repodata
 from tests.kit.builders import HostSite, noarch_component
 from tests.kit.git import Repo
+from tests.kit.github import list_github_commands
 from tests.kit.junit import find_junit_errors
 from tests.kit.unit_tests import BAD, GOOD, make_site, make_tested
 
@@ -79,9 +80,10 @@ def test_everything_of_a_job_is_in_its_folder(
     assert summary.endswith("\n") and not summary.endswith("\n\n")
     assert (tmp_path / "summary").read_text() == f"before\n{summary}"
     # What the build printed is no command to the service.
-    printed = answer.err[: answer.err.index("::error::x\n")]
-    assert printed.index("::group::log of broken") < printed.rindex("::stop-commands::")
-    assert "::error title=broken::" in answer.err
+    commands = list_github_commands(answer.err)
+    assert commands[:2] == ["::group::log of broken", "::endgroup::"]
+    assert [command.partition("::")[2][:19] for command in commands[2:]] == ["error title=broken:"]
+    assert "\n::error::x\n" in answer.err
 
 
 def test_nothing_changed_is_a_success_that_replaces_the_results(site: HostSite, tmp_path: Path) -> None:

@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
-from altai_build.tools.ci_service import CiJob, Service, annotate_error, fold_lines, recognise_job
+from altai_build.tools.ci_service import (
+    CiJob,
+    Service,
+    annotate_error,
+    fold_lines,
+    recognise_job,
+    resume_commands,
+    stop_commands,
+)
+from tests.kit.github import list_github_commands
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER = "f" * 40
@@ -111,13 +120,14 @@ def test_a_damaged_event_is_no_event_without_a_commit(tmp_path: Path, text: byte
 
 
 def test_nothing_in_a_folded_log_is_a_command_to_github() -> None:
-    text = fold_lines(Service.GITHUB, "log of a\nb%", ["::error::forged", "::guess::"])
-    first, stop, *lines, go, last = text.splitlines()
-    assert (first, last) == ("::group::log of a%0Ab%25", "::endgroup::")
-    assert lines == ["::error::forged", "::guess::"]
-    word = re.fullmatch(r"::stop-commands::([0-9a-f]{32})", stop)
-    assert word and go == f"::{word[1]}::"
-    assert text != fold_lines(Service.GITHUB, "log of a\nb%", ["::error::forged", "::guess::"])
+    forged = ["::error::forged", " ::set-output name=a::b", "x ##[set-output name=a;]b", "::guess::"]
+    text = stop_commands() + fold_lines(Service.GITHUB, "log of a\nb%", forged)
+    assert list_github_commands(text) == ["::group::log of a%0Ab%25", "::endgroup::"]
+    assert [line for line in text.splitlines() if line in forged] == forged
+    assert list_github_commands("\n".join(forged)) == forged[:3]
+    assert list_github_commands(stop_commands() + "\n".join(forged) + f"\n{resume_commands()}::error::x") == [
+        "::error::x"
+    ]
 
 
 def test_a_log_is_folded_as_gitlab_shows_it_and_plain_elsewhere() -> None:
@@ -132,6 +142,9 @@ def test_a_log_is_folded_as_gitlab_shows_it_and_plain_elsewhere() -> None:
 
 def test_an_annotation_stands_at_its_line() -> None:
     text = annotate_error(Service.GITHUB, "a:b", "50%\nnext", file="repos/a,b/x.c", line=3)
-    assert text == "::error file=repos/a%2Cb/x.c,line=3,title=a%3Ab::50%25%0Anext\n"
-    assert annotate_error(Service.GITHUB, "a", "b") == "::error title=a::b\n"
+    assert list_github_commands(stop_commands() + text) == [
+        "::error file=repos/a%2Cb/x.c,line=3,title=a%3Ab::50%25%0Anext"
+    ]
+    text = annotate_error(Service.GITHUB, "a", "b")
+    assert list_github_commands(stop_commands() + text + "::error::c") == ["::error title=a::b"]
     assert annotate_error(Service.GITLAB, "a", "b", file="c", line=1) == ""
