@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -35,6 +35,8 @@ from altai_build.tools import process, processors
 if TYPE_CHECKING:
     from types import FrameType
 
+    from click.shell_completion import CompletionItem
+
     from altai_build.cli.runlog import RunLog
 
 # verb → its module, which is imported when the verb is called, so that a quick verb starts quickly
@@ -48,6 +50,7 @@ VERBS = {
     "channels": "channels",
     "ci": "ci",
     "clean": "clean",
+    "completion": "completion",
     "deps": "deps",
     "diff": "diff",
     "doctor": "doctor",
@@ -55,6 +58,7 @@ VERBS = {
     "init": "init",
     "keys": "keys",
     "log": "log",
+    "man": "man",
     "notes": "notes",
     "plan": "plan",
     "promote": "promote",
@@ -72,6 +76,9 @@ VERBS = {
 }
 
 
+# A shell that completes a command line sets it.
+_COMPLETION_VARIABLE = "_ALTAI_BUILD_COMPLETE"
+
 # Options that many verbs have and the program itself has not.
 _VERB_OPTIONS = ("--json", "--rev", "--wait", "--key", "--format", "--markdown", "--changed-since")
 
@@ -88,7 +95,18 @@ class _LazyGroup(SuggestingGroup):
         module = importlib.import_module(f"altai_build.cli.{VERBS[cmd_name]}")
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         accept_global_options(command)
+        if ctx.resilient_parsing:
+            from altai_build.cli.complete import add_completion
+
+            add_completion(command, cmd_name)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        from altai_build.cli.complete import complete_verbs
+
+        return complete_verbs(self.list_commands(ctx), VERBS, incomplete)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
@@ -162,6 +180,11 @@ def main() -> None:
     # Without these this process could not use its own files.
     os.umask(os.umask(0o077) & 0o077)
     install_safe_streams()
+    if _COMPLETION_VARIABLE in os.environ:
+        from altai_build.cli.complete import answer
+
+        answer(cli)
+        _exit_now(0)
     logs: list[RunLog] = []
     code, message = _run(logs)
     for log in logs:

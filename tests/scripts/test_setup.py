@@ -21,9 +21,11 @@ PLAIN_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @pytest.fixture
-def checkout() -> Iterator[Path]:
+def checkout(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The files of a checkout that scripts/setup reads, with the few locked packages that it needs itself."""
     place = Path(tempfile.mkdtemp(prefix="altai-setup."))
+    for variable in ("XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(variable, str(place / "home"))
     shutil.copytree(
         ROOT / "altai_build", place / "first" / "altai_build", ignore=shutil.ignore_patterns("__pycache__")
     )
@@ -31,8 +33,10 @@ def checkout() -> Iterator[Path]:
     for name in ("scripts/setup", "scripts/lib.sh", "setup.cfg", "pyproject.toml"):
         shutil.copy2(ROOT / name, place / "first" / name)
     lock = (ROOT / "requirements.lock").read_text()
-    blocks = re.findall(r"^(?:setuptools|solv|createrepo-c)==.*\\\n(?:    --hash=.*\n)+", lock, re.MULTILINE)
-    assert len(blocks) >= 3
+    blocks = re.findall(
+        r"^(?:setuptools|solv|createrepo-c|click)==.*\\\n(?:    --hash=.*\n)+", lock, re.MULTILINE
+    )
+    assert len(blocks) >= 4
     (place / "first" / "requirements.lock").write_text("".join(blocks))
     yield place / "first"
     shutil.rmtree(place)
@@ -113,6 +117,9 @@ def test_two_at_once_over_a_half_made_one_then_again_then_moved_and_broken(
     assert sorted("making .venv" in text for text in messages) == [False, True]
     assert sorted("waiting for another scripts/setup" in text for text in messages) == [False, True]
     assert_works(checkout)
+    home = checkout.parent / "home"
+    assert (home / "bash-completion/completions/altai-build").is_file()
+    assert (home / "man/man1/altai-build-log.1").is_file()
     told = f"  sudo ln --symbolic --force {checkout}/.venv/bin/altai-build /usr/local/bin/altai-build\n"
     assert sorted(told in text for text in messages) == [False, True]
 
