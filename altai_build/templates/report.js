@@ -26,6 +26,7 @@ if (picture) {
     const word = field.value.trim().toLowerCase();
     const found = word ? nodes.filter(node => node.textContent.toLowerCase().includes(word)) : [];
     choose(found.map(node => node.dataset.node));
+    for (const node of nodes) node.classList.toggle("found", found.includes(node));
     status.textContent = word ? `${found.length} of ${nodes.length} nodes` : "";
     return found;
   };
