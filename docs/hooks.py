@@ -1,0 +1,65 @@
+"""For mkdocs: README.md and its neighbours are pages too, and the page of commands has the help of each.
+
+Links to other files of the repository lead to its server.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import click
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+from altai_build.cli.main import cli
+
+ROOT = Path(__file__).resolve().parents[1]
+# File in the repository → its page.
+TOP_PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "CONTRIBUTING.md", "CHANGELOG.md": "CHANGELOG.md"}
+_LINK = re.compile(r"\]\(([^)#\s:]+)(#[^)\s]*)?\)")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the files of the repository's top folder that are pages."""
+    for name, page in TOP_PAGES.items():
+        files.append(File.generated(config, page, abs_src_path=str(ROOT / name)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Direct links, which are written for the repository, to pages or to the repository's server.
+
+    Raises PluginError where a link has no target.
+    """
+    if page.file.src_uri == "commands.md":
+        markdown += "\n".join(describe_commands(click.Context(cli, info_name="altai-build")))
+    at_top = page.file.src_uri in TOP_PAGES.values()
+    folder = ROOT if at_top else ROOT / "docs"
+
+    def direct(link: re.Match[str]) -> str:
+        target = (folder / link[1]).resolve()
+        if not target.is_relative_to(ROOT) or not target.exists():
+            raise PluginError(f"{page.file.src_uri} has a link to {link[1]}, which is not in the repository")
+        name = PurePosixPath(target.relative_to(ROOT)).as_posix()
+        found = TOP_PAGES.get(name) or name.removeprefix("docs/")
+        if files.get_file_from_path(found) is None:
+            found = f"{(config.repo_url or '').rstrip('/')}/blob/main/{name}"
+        return f"]({found}{link[2] or ''})"
+
+    return _LINK.sub(direct, markdown)
+
+
+def describe_commands(context: click.Context) -> Iterator[str]:
+    """The help of a command and of those below it, as Markdown."""
+    context.terminal_width, context.max_content_width = 100, 100
+    yield f"\n## {context.command_path.removeprefix('altai-build ')}\n\n```text\n{context.get_help()}\n```\n"
+    if isinstance(context.command, click.Group):
+        for name in context.command.list_commands(context):
+            command = context.command.get_command(context, name)
+            if command is None:
+                raise PluginError(f"{context.command_path} lists {name}, but has no such command")
+            yield from describe_commands(click.Context(command, parent=context, info_name=name))
