@@ -80,7 +80,7 @@ def complete_plan(
     suites = find_suites(run, list_tested(build_plan))
     runtime = _RuntimeNeeds(whole)
     needed = {
-        source.component.name: runtime.find(source, suite)
+        source.component.name: runtime.find(source, suite, _list_tools(run.config, source.component))
         for source in list_tested(build_plan)
         if isinstance(suite := suites[source.component.name], Suite)
     }
@@ -130,6 +130,12 @@ def find_suites(run: Run, sources: Sequence[ComponentSource]) -> dict[str, Suite
         return {source.component.name: suite for source, suite in zip(sources, found)}
 
 
+def _list_tools(config: Config, component: Component) -> list[str]:
+    """The packages that measure coverage: a component may make them."""
+    settings = get_test_settings(config, component.name, component.path)
+    return ["lcov"] if settings.coverage.tool == "lcov" else []
+
+
 class _RuntimeNeeds:
     """Which components provide what packages require when they are installed, as far as specs tell."""
 
@@ -142,9 +148,9 @@ class _RuntimeNeeds:
             for capability in (*source.info.provides, *source.info.packages):
                 self._makers.setdefault(capability, name)
 
-    def find(self, source: ComponentSource, suite: Suite) -> set[str]:
-        """The components that the tests of one need besides it, directly or through others."""
-        wanted: list[str] = [*suite.requires]
+    def find(self, source: ComponentSource, suite: Suite, tools: Sequence[str]) -> set[str]:
+        """The components that the tests of one, and these tools, need besides it, directly or through others."""
+        wanted: list[str] = [*suite.requires, *tools]
         if suite.python:
             wanted += source.info.requires
             for project in (*suite.needs, *suite.wants):

@@ -143,6 +143,7 @@ prepare_python() {
         [ -e "$file" ] || continue
         $PYTHON -m zipfile -e "$file" "$locked"
     done
+    complete_namespaces
     for file in $SDISTS; do
         install_sdist "$sources/$file"
     done
@@ -209,6 +210,19 @@ finish_record() {
     fi
 }
 
+# Before Python 3.3 a folder without __init__.py is no package. Wheels of namespace packages have files *-nspkg.pth instead,
+# which count in site-packages alone.
+complete_namespaces() {
+    if $PYTHON -c 'import sys; sys.exit(sys.version_info < (3, 3))'; then
+        return
+    fi
+    cat "$locked"/*.dist-info/namespace_packages.txt 2>/dev/null | while read -r name; do
+        init=$locked/$(printf '%s' "$name" | tr . /)/__init__.py
+        [ -e "$init" ] ||
+            printf "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n" >"$init"
+    done
+}
+
 install_sdist() {
     folder=$top/sdist
     rm -rf "$folder"
@@ -227,6 +241,10 @@ run() {
     fi
     if [ "$COVERAGE" = coverage.py ]; then
         export COVERAGE_FILE="$top/.coverage"
+    fi
+    if [ "$COVERAGE" = lcov ]; then
+        # For what the suite compiles itself.
+        export CFLAGS=--coverage CXXFLAGS=--coverage LDFLAGS=--coverage
     fi
     export ALTAI_TEST_RESULTS GO_COVERAGE JOBS
     mkdir -p "$ALTAI_TEST_RESULTS" "$results/$1"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from altai_build.config.unit_tests import CoverageSettings, TestSettings
 from altai_build.model.unit_tests import NoSuite, Suite, SuiteStatus
 from altai_build.pipeline.unit_tests.plan import TestPlan, plan_tests
 from tests.kit.builders import HostSite, noarch_component
@@ -41,6 +43,15 @@ def test_what_packages_require_is_built_for_tests_too(site: HostSite) -> None:
         "library": "needed to test tool",
         "plain": "needed to test tool",
     }
+
+
+def test_a_component_that_measures_coverage_is_built_for_tests(site: HostSite) -> None:
+    site.world.component("repos/lcov", noarch_component("lcov"))
+    site.world.pin()
+    coverage = CoverageSettings(tool="lcov")
+    settings = replace(site.run.config, test=replace(TestSettings(), coverage=coverage))
+    plan = plan_tests(replace(site.run, config=settings), "HEAD", ["other"], None)
+    assert plan.build_plan.reasons == {"other": "named in the command", "lcov": "needed to test other"}
 
 
 def test_all_components_or_those_that_have_changed(site: HostSite) -> None:
