@@ -33,6 +33,7 @@ class CacheKind(str, Enum):
     METADATA = "metadata"
     MIRROR = "git repositories"
     COVERAGE = "coverage"
+    TEST_RECORD = "records of tests"
 
     @property
     def is_trusted_by_signature(self) -> bool:
@@ -40,7 +41,8 @@ class CacheKind(str, Enum):
 
         The path of the others holds the SHA-256 of their content, and git computes the name of each object.
         """
-        return self in (CacheKind.BUILD, CacheKind.SRPM, CacheKind.ROOT, CacheKind.NEEDS, CacheKind.COVERAGE)
+        documents = (CacheKind.NEEDS, CacheKind.COVERAGE, CacheKind.TEST_RECORD)
+        return self in (CacheKind.BUILD, CacheKind.SRPM, CacheKind.ROOT, *documents)
 
 
 # The paths of each kind. The first group is the unit that is taken as a whole; `sha256` is that of the content.
@@ -54,6 +56,7 @@ _PATTERNS = {
     CacheKind.LOCKED: re.compile(rf"(packages/[0-9a-f]{{2}}/(?P<sha256>{_KEY})/{_NAME})"),
     CacheKind.METADATA: re.compile(rf"(cache/metadata/[0-9a-f]{{24}}/(?P<sha256>{_KEY})-{_NAME})"),
     CacheKind.COVERAGE: re.compile(rf"(coverage/{_NAME}/(?:[0-9a-f]{{40}}|{_KEY})\.json)"),
+    CacheKind.TEST_RECORD: re.compile(rf"(test-records/{_NAME}/(?:[0-9a-f]{{40}}|{_KEY})\.json)"),
     CacheKind.MIRROR: re.compile(r"(git/mirrors/[0-9a-f]{24})\.bundle"),
 }
 

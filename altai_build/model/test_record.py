@@ -73,7 +73,7 @@ class ContextRecord:
         return found
 
 
-def parse_record(document: object) -> ContextRecord:
+def parse_test_record(document: object) -> ContextRecord:
     """The record in a document. Raises ValueError for anything else than what a suite leaves."""
     fields = _require(document, dict, "a record")
     if fields.get("version") != _VERSION:

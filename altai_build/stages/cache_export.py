@@ -98,7 +98,7 @@ def export_cache(workspace: Workspace, ledger: Ledger, folder: Path, *, max_size
         for place, record in records.items():
             found += _list_record_files(workspace, place, record)
         found += _list_needs(workspace)
-        found += _list_coverage(workspace)
+        found += _list_documents(workspace)
         found += (roots := [*exporter.make_roots()])
         found += _list_content(workspace, _list_packages_of(workspace, roots))
         found += exporter.make_bundles()
@@ -170,9 +170,9 @@ def _list_needs(workspace: Workspace) -> Iterator[CachedFile]:
         yield CachedFile(path.name, sha256_file(path), path.stat().st_size, int(time.time()))
 
 
-def _list_coverage(workspace: Workspace) -> Iterator[CachedFile]:
-    """The coverage of each component at each commit that is kept."""
-    for path in workspace.root.glob("coverage/*/*.json"):
+def _list_documents(workspace: Workspace) -> Iterator[CachedFile]:
+    """The coverage of each component, and what its tests ran, at each commit that is kept."""
+    for path in (*workspace.root.glob("coverage/*/*.json"), *workspace.root.glob("test-records/*/*.json")):
         name = path.relative_to(workspace.root).as_posix()
         if get_kind(name) is not None and path.is_file() and not path.is_symlink():
             status = path.stat()

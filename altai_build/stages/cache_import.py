@@ -22,6 +22,7 @@ from altai_build.model.job_cache import (
     get_named_digest,
     parse_index,
 )
+from altai_build.model.test_record import parse_test_record
 from altai_build.regular_files import read_regular_file
 from altai_build.tools.chroot.root_archive import can_archive_roots, read_archive
 from altai_build.tools.chroot.roots import get_packages_path
@@ -36,7 +37,7 @@ from altai_build.workspace import Workspace
 _MAX_INDEX_SIZE = 64 << 20
 _MAX_SIGNATURE_SIZE = 1 << 20
 # Of one component at one commit: real ones have some hundred kilobytes.
-_MAX_COVERAGE_SIZE = 16 << 20
+_DOCUMENT_SIZES = {CacheKind.COVERAGE: 16 << 20, CacheKind.TEST_RECORD: 80 << 20}
 _LOG = "build.log"
 _RECORD_KINDS = {"srpms": frozenset({"srpm"}), "builds": frozenset(step.value for step in BuildStep)}
 
@@ -165,7 +166,7 @@ class _Taker:
                 if why := copy_verified(self.folder / file.path, made / name, file.sha256, file.size):
                     return why
                 (made / name).chmod(0o644)
-            if kind is CacheKind.COVERAGE and (why := self._find_wrong_coverage(made)):
+            if kind in _DOCUMENT_SIZES and (why := self._find_wrong_document(made)):
                 return why
             try:
                 self._move_to_place(made)
@@ -182,18 +183,22 @@ class _Taker:
         artefacts = {one.file: (one.sha256, one.size) for one in record.artefacts}
         return "" if files and files == artefacts else "its files are not those of its record"
 
-    def _find_wrong_coverage(self, made: Path) -> str:
-        """Why a file of coverage, as it was copied, is not what its path says, "" where it is."""
-        path = self.workspace.root / self.unit.name
+    def _find_wrong_document(self, made: Path) -> str:
+        """Why a file of coverage, or of what tests ran, is not what its path says, "" where it is."""
+        path, kind = self.workspace.root / self.unit.name, self.unit.kind
+        folder = self.workspace.coverage_of if kind is CacheKind.COVERAGE else self.workspace.test_records_of
         try:
-            document = load_sealed(read_regular_file(made / path.name, limit=_MAX_COVERAGE_SIZE))
+            document = load_sealed(read_regular_file(made / path.name, limit=_DOCUMENT_SIZES[kind]))
             if document is None:
-                return "it is no coverage that this program wrote"
+                return "this program did not write it"
             component, commit = document.get("component"), document.get("commit")
-            named = isinstance(component, str) and self.workspace.coverage_of(component) / f"{commit}.json"
+            named = isinstance(component, str) and folder(component) / f"{commit}.json"
             if named != path:
                 return "its name and its content differ"
-            coverage_from_json(document.get("files"))
+            if kind is CacheKind.COVERAGE:
+                coverage_from_json(document.get("files"))
+            else:
+                parse_test_record(document.get("record"))
         except (OSError, ValueError) as error:
             return f"it cannot be read: {describe_cause(error)}"
         return ""

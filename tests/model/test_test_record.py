@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from altai_build.model.test_record import ContextRecord, parse_record, read_numbers
+from altai_build.model.test_record import ContextRecord, parse_test_record, read_numbers
 
 OID = "0" * 40
 DOCUMENT: dict[str, Any] = {
@@ -25,7 +25,7 @@ DOCUMENT: dict[str, Any] = {
 
 
 def test_what_ran_the_lines_of_a_function() -> None:
-    record = parse_record(DOCUMENT)
+    record = parse_test_record(DOCUMENT)
     assert record.list_contexts("lib.py", 2, 3) == {0, 1}
     assert record.list_contexts("lib.py", 4, 4) == {2}
     assert record.list_contexts("lib.py", 6, 9) == set()
@@ -36,7 +36,7 @@ def test_what_ran_the_lines_of_a_function() -> None:
 
 
 def test_a_record_that_says_that_nothing_is_known() -> None:
-    assert parse_record({"version": 1, "unusable": "why"}) == ContextRecord(unusable="why")
+    assert parse_test_record({"version": 1, "unusable": "why"}) == ContextRecord(unusable="why")
 
 
 @pytest.mark.parametrize(
@@ -62,4 +62,4 @@ def test_a_record_that_says_that_nothing_is_known() -> None:
 )
 def test_what_no_suite_of_ours_writes(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        parse_record({**DOCUMENT, **change})
+        parse_test_record({**DOCUMENT, **change})

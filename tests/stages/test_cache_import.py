@@ -14,9 +14,11 @@ from altai_build.errors import InputError
 from altai_build.ledger import Ledger
 from altai_build.model.coverage import Coverage, FileCoverage
 from altai_build.model.job_cache import INDEX_NAME, CachedFile, CacheIndex
+from altai_build.model.test_record import ContextRecord
 from altai_build.stages.cache_export import export_cache
 from altai_build.stages.cache_import import ImportedCache, import_cache, list_reasons, read_index
 from altai_build.stages.coverage_store import find_coverage, store_coverage
+from altai_build.stages.unit_tests.record_store import StoredRecord, find_record, store_record
 from altai_build.tools.chroot.file_list import find_change, write_file_list
 from altai_build.tools.chroot.root_archive import can_archive_roots
 from altai_build.tools.git.mirror import fetch_mirror, mirror_path
@@ -202,7 +204,7 @@ def test_a_list_that_cannot_be_used_is_an_error_and_no_list_is_none(tmp_path: Pa
         read_index(tmp_path, copy=copy)
 
 
-def test_coverage_is_taken_if_it_is_what_its_path_says(
+def test_coverage_and_records_are_taken_if_they_are_what_their_paths_say(
     old: Workspace, new: Workspace, tmp_path: Path
 ) -> None:
     """A signed one, too: its key may have signed for a writer with a fault."""
@@ -216,9 +218,20 @@ def test_coverage_is_taken_if_it_is_what_its_path_says(
     (old.coverage_of("huge") / f"{commit}.json").write_bytes(b" " * (17 << 20))
     wrong = {"component": "wrong", "commit": commit, "files": {"a.py": {"covered": "9-1"}}}
     (old.coverage_of("wrong") / f"{commit}.json").write_bytes(dump_sealed(wrong))
+    document = {"version": 1, "unusable": "why"}
+    for component in ("nova", "odd"):
+        record = StoredRecord(commit, [("builder", "x")], [], ContextRecord(unusable="why"), document)
+        store_record(old, component, record)
+    wrong = {"component": "odd", "commit": commit, "record": {"version": 0}}
+    (old.test_records_of("odd") / f"{commit}.json").write_bytes(dump_sealed(wrong))
     index = export(old, folder)
     assert take(new, folder, index, UNSIGNED).taken == []
     result = take(new, folder, index)
-    assert names(result) == [f"coverage/nova/{commit}.json", f"coverage/r%26d%2Fapi/{commit}.json"]
+    assert names(result) == [
+        f"coverage/nova/{commit}.json",
+        f"coverage/r%26d%2Fapi/{commit}.json",
+        f"test-records/nova/{commit}.json",
+    ]
     assert find_coverage(new, "r&d/api", commit) == coverage
-    assert len(result.left_out) == 4 and not new.coverage_of("other").joinpath(f"{commit}.json").exists()
+    assert find_record(new, "nova", [commit]) == find_record(old, "nova", [commit])
+    assert len(result.left_out) == 5 and not new.coverage_of("other").joinpath(f"{commit}.json").exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from altai_build.model.build_inputs import SOURCE_PACKAGE, BuildInputs
-from altai_build.model.test_record import ContextRecord, parse_record
+from altai_build.model.test_record import ContextRecord, parse_test_record
 from altai_build.model.untrusted_json import parse_json
 from altai_build.regular_files import read_regular_file
 from altai_build.tools.files import write_atomically
@@ -42,7 +42,7 @@ def load_record(data: bytes) -> tuple[ContextRecord, Any]:
     if len(data) > LARGEST_RECORD:
         raise ValueError(f"it is larger than {LARGEST_RECORD} bytes")
     document = parse_json(data.decode("utf-8"))
-    return parse_record(document), document
+    return parse_test_record(document), document
 
 
 def store_record(workspace: Workspace, component: str, stored: StoredRecord) -> None:
@@ -50,6 +50,7 @@ def store_record(workspace: Workspace, component: str, stored: StoredRecord) -> 
     folder = workspace.test_records_of(component)
     inputs = [[name, value] for name, value in stored.inputs if name != SOURCE_PACKAGE]
     fields = {
+        "component": component,
         "commit": stored.commit,
         "inputs": inputs,
         "settings": stored.settings,
@@ -76,17 +77,17 @@ def _read(path: Path, commit: str) -> StoredRecord | None:
         fields = load_sealed(read_regular_file(path, limit=_LARGEST_FILE))
         if fields is None:
             return None
-        record = parse_record(fields["record"])
+        stored = StoredRecord(
+            commit=commit,
+            inputs=[(name, value) for name, value in fields["inputs"]],
+            settings=[(name, value) for name, value in fields["settings"]],
+            record=parse_test_record(fields["record"]),
+            document=fields["record"],
+        )
         os.utime(path)
-    except (OSError, KeyError, ValueError):
+    except (OSError, KeyError, TypeError, ValueError):
         return None
-    return StoredRecord(
-        commit=commit,
-        inputs=[(name, value) for name, value in fields["inputs"]],
-        settings=[(name, value) for name, value in fields["settings"]],
-        record=record,
-        document=fields["record"],
-    )
+    return stored
 
 
 def _find_last_use(path: Path) -> float:

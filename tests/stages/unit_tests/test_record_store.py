@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from altai_build.model.build_inputs import SOURCE_PACKAGE
-from altai_build.model.test_record import parse_record
+from altai_build.model.test_record import parse_test_record
 from altai_build.stages.unit_tests.record_store import StoredRecord, find_record, load_record, store_record
 from altai_build.workspace import Workspace
 
@@ -27,7 +27,7 @@ DOCUMENT: dict[str, Any] = {
 
 def make_record(commit: str) -> StoredRecord:
     inputs = [("builder", "chroot 1"), (SOURCE_PACKAGE, "x")]
-    return StoredRecord(commit, inputs, [("command", "x")], parse_record(DOCUMENT), DOCUMENT)
+    return StoredRecord(commit, inputs, [("command", "x")], parse_test_record(DOCUMENT), DOCUMENT)
 
 
 def test_the_first_of_some_commits_that_has_one(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_the_first_of_some_commits_that_has_one(tmp_path: Path) -> None:
     assert len(list(workspace.test_records_of("nova").iterdir())) == 10
     found = find_record(workspace, "nova", ["99", "12", "11"])
     assert found is not None
-    assert (found.commit, found.record) == ("12", parse_record(DOCUMENT))
+    assert (found.commit, found.record) == ("12", parse_test_record(DOCUMENT))
     # The source package differs with every commit.
     assert (found.inputs, found.settings) == ([("builder", "chroot 1")], [("command", "x")])
     path = workspace.test_records_of("nova") / "12.json"
@@ -57,4 +57,4 @@ def test_what_is_no_record(data: bytes) -> None:
 
 
 def test_a_record_as_a_suite_leaves_it() -> None:
-    assert load_record(json.dumps(DOCUMENT).encode()) == (parse_record(DOCUMENT), DOCUMENT)
+    assert load_record(json.dumps(DOCUMENT).encode()) == (parse_test_record(DOCUMENT), DOCUMENT)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.model.test_record import parse_record
+from altai_build.model.test_record import parse_test_record
 from tests.kit.recorded_suites import record_suite
 
 LIBRARY = """\
@@ -93,7 +93,7 @@ def write(folder: Path, test: str) -> Path:
 def test_unittest(tmp_path: Path) -> None:
     run = record_suite(write(tmp_path / "source", UNITTEST), tmp_path / "state", "unittest")
     assert run.status == 0, run.output
-    record = parse_record(run.record)
+    record = parse_test_record(run.record)
     assert {(test.title, test.suite, test.status, test.path, test.is_open) for test in record.tests} == {
         ("test_one", "test_it.Case", "passed", "tests/test_it.py", False),
         ("test_skipped", "test_it.Case", "skipped", "tests/test_it.py", False),
@@ -110,7 +110,7 @@ def test_unittest(tmp_path: Path) -> None:
 def test_pytest(tmp_path: Path) -> None:
     run = record_suite(write(tmp_path / "source", PYTEST), tmp_path / "state", "pytest")
     assert run.status == 0, run.output
-    record = parse_record(run.record)
+    record = parse_test_record(run.record)
     assert [(test.name, test.suite, test.title) for test in record.tests] == [
         ("tests/test_it.py::test_first", "tests.test_it", "test_first"),
         ("tests/test_it.py::test_number[1]", "tests.test_it", "test_number[1]"),
