@@ -190,6 +190,10 @@ class _Selection:
         found: set[int] = set()
         for context in self._record.list_contexts(path, function.first, function.last):
             name = self._record.contexts[context]
+            if context in self._record.importers:
+                raise _Everything(
+                    f"{path}: {function.name}() has changed, which may run where a test imports a module"
+                )
             if name == "":
                 raise _Everything(f"{path}: {function.name}() has changed, which also runs outside of tests")
             if name == SESSION:

@@ -10,7 +10,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _LAYOUT = frozenset({tokenize.NEWLINE, tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT})
 # Names of decorators that keep a result of one test for the next.
@@ -167,7 +167,7 @@ def compare_files(before: str, now: str) -> FileDifference:
         if old_lines[then.first - 1 : then.last] == new_lines[today.first - 1 : today.last]:
             moved.append((then.first, today.first, then.last - then.first + 1))
         else:
-            changed.append(then)
+            changed.append(replace(then, keeps_state=then.keeps_state or today.keeps_state))
     return FileDifference(False, tuple(changed), _join(moved))
 
 

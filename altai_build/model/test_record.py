@@ -66,6 +66,16 @@ class ContextRecord:
         return self._numbers.get(name, set())
 
     @cached_property
+    def importers(self) -> frozenset[int]:
+        """The contexts in which a module was imported: they ran the first of the lines of a file that ever run."""
+        found: set[int] = set()
+        for rows in self.files.values():
+            first = min((line for row in rows for line in row[:2] if line > 0), default=0)
+            for number in {row[2] for row in rows if first and first in row[:2]}:
+                found.update(_read_set(self.sets[number]))
+        return frozenset(found - {0})
+
+    @cached_property
     def _numbers(self) -> Mapping[str, set[int]]:
         found: dict[str, set[int]] = {}
         for number, test in enumerate(self.tests):

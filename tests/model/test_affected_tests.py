@@ -64,7 +64,7 @@ RECORD = ContextRecord(
     sets=("1", "2-3", "0", "4", "5"),
     files={
         "lib.py": [[-1, 2, 0], [6, -5, 1], [10, -9, 2], [14, -13, 3], [18, -17, 4], [1, 5, 2]],
-        "t.py": [[1, 2, 0]],
+        "t.py": [[-1, 1, 2], [2, -1, 0]],
     },
     tree={
         "lib.py": "old",
@@ -185,6 +185,18 @@ def test_functions_whose_change_may_affect_every_test(now: str, reason: str) -> 
     found = select(change(), now=now)
     assert isinstance(found, EverythingRuns)
     assert found.reason.startswith(reason)
+
+
+def test_what_a_test_imports_may_be_used_by_others() -> None:
+    record = replace(RECORD, files={**RECORD.files, "late.py": [[1, 2, 0]]})
+    assert select(change(), now=LIBRARY.replace("return 1", "return 9"), record=record) == EverythingRuns(
+        "lib.py: f() has changed, which may run where a test imports a module"
+    )
+
+
+def test_a_function_that_begins_to_keep_state() -> None:
+    found = select(change(), now=LIBRARY.replace("return 1", "global x\n    x = 1"))
+    assert found == EverythingRuns("lib.py: f() has changed, which keeps state for later calls")
 
 
 def test_a_record_that_does_not_tell() -> None:

@@ -32,6 +32,8 @@ def test_what_ran_the_lines_of_a_function() -> None:
     assert record.list_contexts("other.py", 1, 9) == set()
     assert record.find_tests("t.A.test_b") == {1}
     assert (record.tests[1].is_open, record.tests[1].commit) == (True, OID)
+    # That of the first line was imported by a test, and by what runs outside of tests.
+    assert record.importers == {1}
     assert read_numbers("0-1,3", 4) == {0, 1, 3}
 
 

@@ -35,6 +35,9 @@ _STARTS = frozenset(
     ]
 )
 
+# Of the source; tests may change both later.
+_TOP = os.path.realpath(os.environ.get("ALTAI_SOURCE") or os.getcwd())
+
 
 class Recorder(object):
     """The tests of this process: which one runs, how each ended, and what of them coverage.py cannot see."""
@@ -190,11 +193,10 @@ def _list_concurrency(measurement):
 def make_relative(path):
     # type: (str) -> str
     """A file by its path below the folder of the source."""
-    top = os.path.realpath(os.environ.get("ALTAI_SOURCE") or os.getcwd())
     path = os.path.realpath(path) if path else ""
     if path.endswith((".pyc", ".pyo")):
         path = path[:-1]
-    return path[len(top) + 1 :] if path.startswith(top + os.sep) else ""
+    return path[len(_TOP) + 1 :] if path.startswith(_TOP + os.sep) else ""
 
 
 def _watch_processes(recorder):
@@ -256,8 +258,10 @@ _recorder = None  # type: Recorder | None
 
 def get_recorder():
     # type: () -> Recorder
-    """The recorder of this process."""
+    """The recorder of this process; suites that a test starts are not recorded."""
     global _recorder
     if _recorder is None:
-        _recorder = Recorder(os.environ["ALTAI_CONTEXTS"])
+        _recorder = Recorder(os.environ.pop("ALTAI_CONTEXTS"))
+        for name in ("PYTEST_PLUGINS", "NOSE_WITH_ALTAI_CONTEXTS"):
+            os.environ.pop(name, None)
     return _recorder
