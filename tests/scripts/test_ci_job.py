@@ -49,6 +49,14 @@ def test_nothing_changed_starts_no_program(repo: Repo, tmp_path: Path) -> None:
     assert (code, calls) == (0, []), messages
 
 
+def test_options_that_choose_other_commits_are_left_to_altai_build(repo: Repo) -> None:
+    for option in ("--since=HEAD^", "--rev=HEAD^", "--component=a=../a"):
+        code, calls, _ = job(repo, "--since", "HEAD", "--", option)
+        assert (code, calls) == (0, [["-C", ".", "ci", "--rev", "HEAD", "--since", "HEAD", option]])
+    # As a variable that is not set: git would ignore all files.
+    assert job(repo, "--since", "HEAD^", "--ignore", "")[:2] == (2, [])
+
+
 def test_what_may_have_changed_goes_to_altai_build(repo: Repo) -> None:
     _, calls, messages = job(repo, "--since", "HEAD^", "--ignore", "docs", "--", "-o", "out", "--url", "")
     assert calls == [["-C", ".", "ci", "--rev", "HEAD", "--since", "HEAD^", "-o", "out", "--url", ""]]
