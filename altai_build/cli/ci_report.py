@@ -12,7 +12,7 @@ from altai_build.cli.ci_results import read_log_end, result_to_json
 from altai_build.cli.ci_summary import choose_shown, describe_installable, describe_outcome, format_summary
 from altai_build.cli.ci_tests import print_tests, report_failed_tests
 from altai_build.cli.output import print_json, print_table
-from altai_build.errors import escape_control_characters
+from altai_build.errors import describe_cause, escape_control_characters
 from altai_build.model.ci_result import RESULT_NAME, CiResult, Installable, TopicRepository
 from altai_build.model.component_status import ComponentStatus
 
@@ -74,8 +74,14 @@ def report_ci_result(
         sys.stderr.write(folded + error)
     report_failed_tests(run.reporter, result, job)
     if job.summary is not None:
-        with open(job.summary, "a", encoding="utf-8") as stream:
-            stream.write(f"{format_summary(result)}\n")
+        try:
+            with open(job.summary, "a", encoding="utf-8") as stream:
+                stream.write(f"{format_summary(result)}\n")
+        except OSError as error:
+            # The results are in their folder, and the exit code is theirs.
+            run.reporter.warn(
+                f"the summary of the step is not written: {job.summary}: {describe_cause(error)}"
+            )
     run.reporter.info(f"{result.outcome}: {describe_outcome(result)}; see {output / 'summary.md'}")
     if result.topic is not None:
         _report_installable(run, result.topic, output / "summary.md")

@@ -61,3 +61,14 @@ def test_an_error_is_at_its_line_if_the_commit_has_the_file(capsys: pytest.Captu
     }.items():
         row = BuildResult(component="app", commit="3" * 40, status=ComponentStatus.FAILED, reason=reason)
         assert place in report(capsys, check, row, build_run=build_run)
+
+
+def test_a_summary_that_cannot_be_written_is_not_the_result(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    run: Any = FakeRun()
+    job = CiJob(Service.GITHUB, summary=tmp_path / "none" / "summary")
+    report_ci_result(run, CiResult("1" * 40, "2" * 40, "", (), 0), None, tmp_path, job, as_json=False)
+    said = capsys.readouterr().err
+    assert f"warning: the summary of the step is not written: {job.summary}: No such file" in said
+    assert "success: " in said or "unchanged: " in said
