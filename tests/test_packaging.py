@@ -10,19 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.checkout import list_tracked
 from tests.kit.cli import ROOT, altai_build
 from tests.kit.superprojects import World, make_files
 
 # What `python -m build` does, without an environment of its own.
 _BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, sys.argv[1])(sys.argv[2])"
-
-
-def list_tracked(*paths: str) -> list[str]:
-    """The files of the checkout that git knows."""
-    done = subprocess.run(
-        ["git", "-C", str(ROOT), "ls-files", "-z", *paths], stdout=subprocess.PIPE, check=True
-    )
-    return sorted(filter(None, done.stdout.decode().split("\0")))
 
 
 def build(kind: str, source: Path, output: Path) -> Path:
@@ -39,9 +32,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel that is built from the source distribution, as pip builds it."""
     folder = tmp_path_factory.mktemp("packaging")
     for name in list_tracked():
-        if (ROOT / name).is_file():
-            (folder / "checkout" / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / "checkout" / name).write_bytes((ROOT / name).read_bytes())
+        (folder / "checkout" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "checkout" / name).write_bytes((ROOT / name).read_bytes())
     archive = build("sdist", folder / "checkout", folder / "sdist")
     shutil.unpack_archive(archive, folder)
     (source,) = folder.glob("altai_build-*")

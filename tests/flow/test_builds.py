@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +16,11 @@ from typing import Any
 
 import pytest
 
+from altai_build import __version__
 from altai_build.ledger import Ledger
+from tests.kit import manifests
 from tests.kit.builds import Site, small_component
+from tests.kit.checkout import list_tracked
 from tests.kit.cli import ROOT, CliResult
 from tests.kit.git import Entry
 from tests.kit.superprojects import World, make_spec, unpack
@@ -407,3 +411,50 @@ def test_wrong_arguments_have_their_exit_codes(
         site.world.pin()
     answer = site.call(*words)
     assert (answer.code, answer.out) == (code, "") and cause in answer.err
+
+
+# A root like a buildroot, with the package, the libraries of these tests, and a program that the testbed does not have.
+_RUN_IN_ROOT = """
+base=$1 package=$2 libraries=$3 releases=$4 top=$5
+mount -t tmpfs tmpfs "$top"
+mkdir "$top/upper" "$top/work" "$top/root"
+mount -t overlay overlay -o "lowerdir=$base,upperdir=$top/upper,workdir=$top/work" "$top/root"
+rpm --root "$top/root" --install --nodeps --nosignature "$package"
+mkdir "$top/root/opt/libraries" "$top/root/opt/releases"
+mount --bind "$libraries" "$top/root/opt/libraries"
+mount --bind "$releases" "$top/root/opt/releases"
+touch "$top/root/usr/bin/gpgv"
+mount --bind "$(command -v gpgv)" "$top/root/usr/bin/gpgv"
+mount -t proc proc "$top/root/proc"
+exec chroot "$top/root" env --ignore-environment PATH=/usr/bin:/bin PYTHONPATH=/opt/libraries sh -euc \
+    'altai-build --version; altai-build ci init --help >/dev/null; altai-build -q which focus --releases /opt/releases'
+"""
+
+
+def test_the_package_of_altai_build_builds_and_runs_where_the_libraries_are(
+    new_site: Callable[[str], Site], folder: Path, tmp_path: Path
+) -> None:
+    site = new_site("own")
+    names = [*list_tracked("altai_build", "docs", "packaging", "scripts"), "setup.cfg", "pyproject.toml"]
+    names += ["README.md", "CHANGELOG.md", "LICENSE"]
+    site.world.component("repos/altai-build", {name: (ROOT / name).read_bytes() for name in names})
+    site.world.pin()
+    (row,) = site.call("build", "--json").json
+    assert row["status"] == "built", row
+    (rpm,) = row["rpms"]
+    (base,) = (path for path in (folder / "roots" / "base").iterdir() if path.is_dir())
+    origin = manifests.component("repos/focus", "a" * 40)
+    focus = manifests.package("focus-1.0-1.el9.noarch", origin)
+    manifests.write_manifests(tmp_path / "releases", manifests.manifest("1.0.0", [focus]))
+    (tmp_path / "top").mkdir()
+    words = [base, rpm, sysconfig.get_path("purelib"), tmp_path / "releases", tmp_path / "top"]
+    ran = subprocess.run(
+        ["unshare", "--mount", "sh", "-euc", _RUN_IN_ROOT, "sh", *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    version, found = ran.stdout.splitlines()
+    assert version == f"altai-build, version {__version__}"
+    assert found.split("\t")[:3] == ["1.0.0", "name", "focus-1.0-1.el9.noarch"]
