@@ -17,6 +17,7 @@ from altai_build.errors import InputError, UsageError
 from altai_build.model.findings import finding_to_json
 from altai_build.model.gitlink import require_commit
 from altai_build.model.quantity import format_count, format_size
+from altai_build.model.release_files import REPORT_PATH
 
 if TYPE_CHECKING:
     from altai_build.pipeline.release.plan import ReleasePlan
@@ -133,6 +134,11 @@ def _print_result(run: Run, result: ReleaseResult, as_json: bool) -> None:
             f"{manifest.version} --key NAME`"
         )
     run.reporter.info(f"clients install from {result.directory / (run.config.project + '.repo')}")
+    run.reporter.info(f"its page: {result.directory / REPORT_PATH}")
+    if manifest.previous:
+        run.reporter.info(
+            f"next: `altai-build notes {manifest.previous} {manifest.version}` has what is new in it"
+        )
 
 
 def _result_to_json(result: ReleaseResult) -> dict[str, object]:

@@ -36,19 +36,21 @@ def describe_failures(rows: Sequence[BuildResult], *, brief: bool) -> list[str]:
     return texts
 
 
-def describe_rest(rows: Sequence[BuildResult], seconds: float) -> list[str]:
-    """A line for each reason why components were not built, and one with the counts."""
+def describe_blocked(rows: Sequence[BuildResult]) -> list[str]:
+    """A line for each reason why components were not built."""
     reasons: dict[str, list[BuildResult]] = {}
     for row in rows:
         if row.status is ComponentStatus.BLOCKED:
             reasons.setdefault(row.reason.split("\n")[0], []).append(row)
-    lines = [
-        f"blocked: {name_some(_names(blocked), most=8)}: {reason}" for reason, blocked in reasons.items()
-    ]
+    return [f"blocked: {name_some(_names(blocked), most=8)}: {reason}" for reason, blocked in reasons.items()]
+
+
+def describe_rest(rows: Sequence[BuildResult], seconds: float) -> list[str]:
+    """A line for each reason why components were not built, and one with the counts."""
     statuses = [row.status for row in rows]
     counts = [f"{statuses.count(status)} {status.value}" for status in ComponentStatus if status in statuses]
-    lines.append(f"{format_count(len(rows), 'component')} in {format_elapsed(seconds)}: {', '.join(counts)}")
-    return lines
+    total = f"{format_count(len(rows), 'component')} in {format_elapsed(seconds)}: {', '.join(counts)}"
+    return [*describe_blocked(rows), total]
 
 
 def _names(rows: Sequence[BuildResult]) -> list[str]:

@@ -12,13 +12,13 @@ from altai_build.config import SourceKind
 from altai_build.config.lockfile import load_lock
 from altai_build.config.upstreams import list_upstreams
 from altai_build.errors import BuildError, InputError
-from altai_build.model.build import BuildResult
 from altai_build.model.checksum import SHA256, Checksum
 from altai_build.model.component_status import ComponentStatus
 from altai_build.model.lock import LOCK_FILE_NAME, Lock, LockedPackage
 from altai_build.model.package import LocalRpm
 from altai_build.model.quantity import format_count
 from altai_build.model.release import MirrorOrigin, ReleasedPackage
+from altai_build.model.run_summary import describe_blocked, describe_failures
 from altai_build.pipeline.published.releases import load_manifest
 from altai_build.pipeline.run import Run
 from altai_build.stages.fetch import (
@@ -66,13 +66,19 @@ def check_upstreams(run: Run) -> None:
 # ---- for the release ---------------------------------------------------------------------------------------------
 
 
+# An error with more failures than these has their beginnings, so that it fits a screen.
+_MOST_DESCRIBED = 6
+
+
 def our_packages(build_run: BuildRun) -> tuple[LocalRpm, ...]:
     """The binary packages of all components. Raises BuildError when one has none: its requirements are unknown."""
     bad = [row for row in build_run.rows if row.status in (ComponentStatus.FAILED, ComponentStatus.BLOCKED)]
     if bad:
         error = BuildError(
             f"{format_count(len(bad), 'component')} without packages: what they require is unknown",
-            why="\n".join(map(_describe_failure, bad)),
+            why="\n".join(
+                (*describe_failures(bad, brief=len(bad) > _MOST_DESCRIBED), *describe_blocked(bad))
+            ),
             todo="see a log with `altai-build log COMPONENT`, fix what failed, commit, and rerun the command; finished "
             "builds are reused",
         )
@@ -80,13 +86,6 @@ def our_packages(build_run: BuildRun) -> tuple[LocalRpm, ...]:
         raise error
     # Packages of bootstrap builds are replaced by those of the second build, and never leave the workspace.
     return tuple(rpm for row in sorted(build_run.rows, key=lambda row: row.component) for rpm in row.rpms)
-
-
-def _describe_failure(row: BuildResult) -> str:
-    """Why a component has no packages, and its log."""
-    is_failed = row.status is ComponentStatus.FAILED
-    reason = row.describe_failure().replace("\n", "\n    ") if is_failed else row.reason
-    return f"  {row.component} {row.status.value}: {reason}" + (f"\n    log: {row.log}" if row.log else "")
 
 
 def read_required_lock(run: Run) -> Lock | None:

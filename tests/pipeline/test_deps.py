@@ -60,18 +60,22 @@ def test_components_without_packages_are_told_with_their_whole_reason_and_log() 
         reason="nothing provides:\nfirst\nsecond",
         log=Path("/ws/build.log"),
     )
+    blocked = BuildResult(
+        component="chick", commit="", status=ComponentStatus.BLOCKED, reason="needs hen, which failed"
+    )
     discovery = Discovery(commit=CommitId(""), time=0, sourced=(), without_srpm=())
     build_run = BuildRun(
         build_plan=BuildPlan(discovery=discovery, order=compute_order([]), reasons={}),
         srpm_batch=nothing,
-        results={"hen": failed},
-        rows=(failed,),
+        results={"hen": failed, "chick": blocked},
+        rows=(failed, blocked),
     )
     with pytest.raises(BuildError) as caught:
         our_packages(build_run)
     assert caught.value.why.splitlines() == [
-        "  hen failed: nothing provides:",
-        "    first",
-        "    second",
-        "    log: /ws/build.log",
+        "hen: nothing provides:",
+        "  first",
+        "  second",
+        "  log: /ws/build.log",
+        "blocked: chick: needs hen, which failed",
     ]
