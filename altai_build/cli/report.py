@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import click
 
@@ -16,6 +18,7 @@ from altai_build.model.release import ReleasePart
 from altai_build.model.release_files import RELEASES_PAGE, REPORT_PATH
 
 if TYPE_CHECKING:
+    from altai_build.pipeline.published.catalog import Catalog
     from altai_build.pipeline.published.manifest_trust import CheckedManifest
 
 
@@ -129,6 +132,15 @@ def _write(
     return write_report(directory, inputs, page=output.absolute(), url=reading.catalog.find_url(directory))
 
 
+def _find_root(catalog: Catalog, page: Path) -> str:
+    """The folder of all releases, as a page elsewhere links to it."""
+    if catalog.url is not None:
+        return f"{catalog.url}/"
+    # Of a single release the folder that it is in.
+    folder = catalog.folder or Path(catalog.location).absolute().parent
+    return f"{quote(os.path.relpath(folder, page.parent))}/"
+
+
 def _write_index(reading: Reading, output: Path | None, as_json: bool) -> None:
     """Write the page of all releases. Raises InputError after that when some could not be read."""
     from altai_build.pipeline.published.releases_page import collect_index, find_project_name, write_page
@@ -140,7 +152,7 @@ def _write_index(reading: Reading, output: Path | None, as_json: bool) -> None:
     if output is not None:
         page = output.absolute()
         inputs = collect_index(catalog, reading.reader, project)
-        write_atomically(page, format_index(inputs))
+        write_atomically(page, format_index(inputs, _find_root(catalog, page)))
     elif catalog.folder is None:
         raise InputError(
             f"the page cannot be written to {catalog.location}",

@@ -86,7 +86,9 @@ def test_the_page_of_all_releases_is_written_into_their_folder_or_elsewhere(
     answer = altai_build("report", "--index", "--releases", site / "releases", "-o", other, cwd=tmp_path)
     assert (answer.code, answer.out) == (3, f"{other}\n")
     assert "releases that cannot be read are only named on the page: 9" in answer.err
-    assert '<a href="9/">9</a>' in other.read_text() and "Releases of altai" in other.read_text()
+    assert (
+        '<a href="site/releases/9/">9</a>' in other.read_text() and "Releases of altai" in other.read_text()
+    )
 
 
 def test_either_a_version_or_all_releases_are_asked_for(site: Path) -> None:

@@ -60,7 +60,7 @@ def collect_index(catalog: Catalog, reader: ManifestReader, project: str) -> Ind
     """What the page shows of the releases of a catalog."""
     directories = catalog.list_all()
     read = {release.directory: release for release in reader.read_readable(directories)}
-    manifests = {release.manifest.version: release.manifest for release in read.values()}
+    manifests = {directory.name: release.manifest for directory, release in read.items()}
     releases: list[AnyRelease] = []
     for directory in directories:
         release = read.get(directory)

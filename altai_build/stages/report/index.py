@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Union
 
 from altai_build.errors import PublishError
+from altai_build.model.findings import join_subjects
 from altai_build.model.release import Manifest
 from altai_build.model.release_changes import ChangeKind, PackageChange, ReleaseDiff
 from altai_build.model.trust import ManifestTrust, TrustLevel
@@ -91,7 +92,7 @@ class IndexView:
     damaged: tuple[DamagedRelease, ...]
     keys: tuple[KeyRow, ...]
     unknown_keys: tuple[DamagedRelease, ...]
-    untrusted: tuple[IndexedRelease, ...]
+    untrusted: tuple[tuple[str, str], ...]  # the releases that no pinned key signed, by the reason
 
     @property
     def latest(self) -> ReleaseRow | None:
@@ -129,9 +130,12 @@ def _is_foreign(path: Path) -> bool:
     return GENERATOR.encode() not in start
 
 
-def format_index(inputs: IndexInputs) -> bytes:
-    """The page, for the folder of all releases. The same inputs give the same bytes."""
-    return render_page("releases", view=make_index_view(inputs))
+def format_index(inputs: IndexInputs, root: str = "") -> bytes:
+    """The page; the same inputs give the same bytes.
+
+    `root` is the URL of the folder of all releases seen from the page, with a slash; "" where the page is in it.
+    """
+    return render_page("releases", view=make_index_view(inputs), root=root)
 
 
 def make_index_view(inputs: IndexInputs) -> IndexView:
@@ -147,8 +151,17 @@ def make_index_view(inputs: IndexInputs) -> IndexView:
             for release in readable
             if isinstance(release.keys, Unknown)
         ),
-        untrusted=tuple(release for release in readable if release.trust.level is not TrustLevel.PINNED),
+        untrusted=tuple(_group_untrusted(readable)),
     )
+
+
+def _group_untrusted(releases: Sequence[IndexedRelease]) -> Iterator[tuple[str, str]]:
+    groups: dict[str, list[str]] = {}
+    for release in releases:
+        if release.trust.level is not TrustLevel.PINNED:
+            groups.setdefault(release.trust.detail, []).append(release.name)
+    for detail, names in groups.items():
+        yield join_subjects(names), detail
 
 
 def _make_row(release: IndexedRelease, latest: str | None) -> ReleaseRow:
