@@ -41,7 +41,8 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "subprocess": ("tools/process.py",),
     "rpm": ("tools/rpm/bindings.py",),
     "gnupg": ("tools/openpgp/keyring.py",),
-    "createrepo_c": ("tools/repo/repodata.py",),
+    # The metadata of a folder of packages, and that of several such folders as one.
+    "createrepo_c": ("tools/repo/repodata.py", "tools/repo/whole_index.py"),
     # Two uses of one library: what a release needs, and how installed packages are upgraded.
     "solv": ("tools/solver/*.py",),
     # The user's own clone, where neither speed nor hostile input matters; the scripts use it too.
@@ -63,7 +64,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "rich": ("tools/progress.py", "tools/live.py", "cli/*.py"),
 }
 # Every other library has one importer. The license list of cyclonedx serves both bills of materials.
-SEVERAL_IMPORTERS = {"click", "cyclonedx", "packaging", "requests", "rich", "solv", "yaml"}
+SEVERAL_IMPORTERS = {"click", "createrepo_c", "cyclonedx", "packaging", "requests", "rich", "solv", "yaml"}
 
 # Files that may be read without regular_files.py: a FIFO in place of any other would block, a device would never end.
 READ_AS_THEY_ARE = {

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from altai_build.config.unit_tests import TestSettings
     from altai_build.model.sources import SourceChoice
 
-_SOURCE_PLACEHOLDERS = ("baseurl", "version", "project", "gpgkeys", "channel", "ring")
+_SOURCE_PLACEHOLDERS = ("baseurl", "version", "project", "gpgkeys", "keys", "channel", "ring")
 _MACRO = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # With the letters of its options in brackets, as %define takes them.
 _PARAMETRIC_MACRO = re.compile(rf"{_MACRO.pattern}(?:\((?:-|[A-Za-z0-9:]*)\))?")

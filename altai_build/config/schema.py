@@ -314,14 +314,22 @@ class Config:
 
     def list_client_keys(self) -> dict[str, tuple[str, ...]]:
         """Repository → the names of the keys that clients need for its packages and metadata."""
-        signing = self.signing_key
-        metadata_keys = (signing, *self.get_related_keys(signing))
+        metadata_keys = self.list_release_keys()
         return {
             name: tuple(
                 dict.fromkeys((repository.key, *self.get_related_keys(repository.key), *metadata_keys))
             )
             for name, repository in self.repositories.items()
         }
+
+    def list_release_keys(self) -> tuple[str, ...]:
+        """The names of the key that signs releases, and of those that it replaces or that are to replace it."""
+        return (self.signing_key, *self.get_related_keys(self.signing_key))
+
+    def list_all_client_keys(self) -> tuple[str, ...]:
+        """The names of all keys that clients need, the one that signs releases first."""
+        listed = (name for names in self.list_client_keys().values() for name in names)
+        return tuple(dict.fromkeys((self.signing_key, *listed)))
 
     @property
     def mock_config_directories(self) -> tuple[Path, ...]:

@@ -1,7 +1,7 @@
 """Channels: what machines follow, and the signed history of the releases that each has shown.
 
-A channel is a folder, `channels/NAME` beside the releases, with a metalink for each repository of the release that it
-shows, the .repo file for clients, the public keys, and the history.
+A channel is a folder, `channels/NAME` beside the releases, with metalinks for the release that it shows and for each of
+its repositories, the .repo file for clients, the public keys, and the history.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def make_channel_repo_name(project: str, channel: str) -> str:
 
 
 def make_metalink_path(repository: str) -> str:
-    """Where the metalink of a repository is in the folder of a channel."""
-    return f"{repository}/{METALINK_NAME}"
+    """Where the metalink of a repository is in the folder of a channel; "" stands for the whole release."""
+    return f"{repository}/{METALINK_NAME}".lstrip("/")
 
 
 def format_moment(moment: datetime) -> str:

@@ -6,6 +6,7 @@ MANIFEST_NAME = "release.json"
 CHECKSUMS_NAME = "SHA256SUMS"
 LATEST_LINK = "latest"
 KEY_FILE_PREFIX = "RPM-GPG-KEY-"
+KEY_FOLDER = "/etc/pki/rpm-gpg"  # where packages install public keys on machines
 REPORT_PATH = "report/index.html"
 RELEASES_PAGE = "index.html"  # in the folder of all releases
 PROVENANCE = "provenance"  # bills of materials, and how each package was built, for other tools

@@ -57,6 +57,10 @@ def _list_expected_files(view: ReleaseView) -> set[str]:
         expected |= {f"{name}/{REPOMD}", f"{name}/{REPOMD}.asc"}
         if not isinstance(repodata, str):
             expected |= {f"{name}/{file.location}" for file in repodata.files}
+    if view.has_index:
+        expected |= {REPOMD, f"{REPOMD}.asc"}
+        if view.index is not None and not isinstance(view.index, str):
+            expected |= {file.location for file in view.index.files}
     return expected
 
 

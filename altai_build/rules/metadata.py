@@ -16,6 +16,7 @@ from altai_build.model.release_files import (
     make_repo_section_name,
 )
 from altai_build.model.release_version import is_version
+from altai_build.rules.installed_repo_files import check_installed_repo_files
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView, assess_signature
 from altai_build.tools.repo.repomd import REPOMD
@@ -47,6 +48,8 @@ def check_metadata_signatures(rule: Rule, view: ReleaseView) -> RuleResult:
     if view.manifest is None:
         return RuleResult(0, [])
     names = [MANIFEST_NAME, *(f"{repository.name}/{REPOMD}" for repository in view.repositories)]
+    if view.has_index:
+        names.append(REPOMD)
     if view.is_signed:
         names.append(CHECKSUMS_NAME)
     findings = [
@@ -97,12 +100,15 @@ def check_regular_files(rule: Rule, view: ReleaseView) -> RuleResult:
 
 
 def check_repodata(rule: Rule, view: ReleaseView) -> RuleResult:
-    """Every repository has metadata whose checksums are right."""
+    """Every repository, and the whole release, have metadata whose checksums are right."""
     findings: list[Finding] = []
-    for name, repodata in view.repodata.items():
+    read = {f"{name}/{REPOMD}": repodata for name, repodata in view.repodata.items()}
+    if view.index is not None:
+        read[REPOMD] = view.index
+    for subject, repodata in read.items():
         messages = [repodata] if isinstance(repodata, str) else repodata.problems
-        findings += [rule.finding(f"{name}/{REPOMD}", message) for message in messages]
-    return RuleResult(len(view.repodata), findings)
+        findings += [rule.finding(subject, message) for message in messages]
+    return RuleResult(len(read), findings)
 
 
 def check_repo_file(rule: Rule, view: ReleaseView) -> RuleResult:
@@ -124,12 +130,16 @@ def check_repo_file(rule: Rule, view: ReleaseView) -> RuleResult:
         if not repository.source
     }
     findings = [rule.finding(name, message) for message in _check_sections(parser, wanted, view)]
+    # An earlier altai-build, which did not record what a release follows, did not write the setting.
+    is_earlier = view.manifest.follows is None
     findings += [
-        # Releases of earlier versions do not have it.
-        rule.finding(name, f"[{section}] {_WITHOUT_SKIPPING_OFF}", Severity.WARNING)
+        rule.finding(
+            name, f"[{section}] {_WITHOUT_SKIPPING_OFF}", Severity.WARNING if is_earlier else Severity.ERROR
+        )
         for section in parser.sections()
         if "skip_if_unavailable" not in parser[section]
     ]
+    findings += check_installed_repo_files(rule, view, project)
     return RuleResult(len(wanted), findings)
 
 
@@ -156,6 +166,8 @@ def _check_section(
     messages = [f"does not set {switch}=1" for switch in _SWITCHES if section.get(switch) != "1"]
     if section.get("skip_if_unavailable", "0").lower() not in _FALSE:
         messages.append("does not set skip_if_unavailable=0")
+    if section.get("pkg_gpgcheck", "1") != "1":
+        messages.append("does not set pkg_gpgcheck=1")
     path = f"/{version}/{repository.name}"
     if not section.get("baseurl", "").rstrip("/").endswith(path):
         messages.append(f"has a baseurl that does not end in {path}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
+from altai_build.errors import InputError
 from altai_build.model.findings import Finding, Severity
 from altai_build.model.quantity import format_count
 from altai_build.model.release import ReleasedPackage
@@ -12,6 +13,8 @@ from altai_build.model.signature import KEY_STATUSES, SignatureCheck
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView, assess_signature
 from altai_build.tools.repo.repodata import Repodata, list_package_files
+from altai_build.tools.repo.repomd import REPOMD
+from altai_build.tools.repo.whole_index import compare_whole_index
 
 
 def check_packages_listed(rule: Rule, view: ReleaseView) -> RuleResult:
@@ -37,7 +40,24 @@ def check_packages_listed(rule: Rule, view: ReleaseView) -> RuleResult:
         rule.finding(name, "the manifest has packages of this repository but does not declare it")
         for name in sorted(undeclared)
     ]
+    findings += _check_index(rule, view)
     return RuleResult(examined, findings)
+
+
+def _check_index(rule: Rule, view: ReleaseView) -> Iterator[Finding]:
+    """Where the index of the whole release says something else than the repositories of binary packages."""
+    repositories = [repository.name for repository in view.repositories if not repository.source]
+    read = [view.index, *(view.repodata[name] for name in repositories)]
+    # The rule `repodata` reports metadata that is wrong; an earlier altai-build wrote no index.
+    if any(repodata is None or isinstance(repodata, str) or repodata.problems for repodata in read):
+        return
+    try:
+        wrong = compare_whole_index(view.directory, repositories)
+    except InputError as error:
+        yield rule.finding(REPOMD, error.why)
+        return
+    for path, message in wrong.items():
+        yield rule.finding(path, message)
 
 
 def _compare_repository(

@@ -27,9 +27,10 @@ def check_readable(rule: Rule, view: ReleaseView) -> RuleResult:
             if (reason := get_unsupported_key_reason(compat, key)) is not None
         ]
     if compat is Compat.EL6:
+        read = {f"{name}/{REPOMD}": repodata for name, repodata in view.repodata.items()}
         findings += [
-            rule.finding(f"{name}/{REPOMD}", f"yum of EL6 cannot read the compression of {file.location}")
-            for name, repodata in view.repodata.items()
+            rule.finding(subject, f"yum of EL6 cannot read the compression of {file.location}")
+            for subject, repodata in (*read.items(), (REPOMD, view.index or ""))
             if not isinstance(repodata, str)
             for file in repodata.files
             if file.kind in _METADATA and not file.location.endswith(_EL6_METADATA)

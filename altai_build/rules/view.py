@@ -24,6 +24,7 @@ from altai_build.tools import processors
 from altai_build.tools.files import sha256_file
 from altai_build.tools.openpgp.verify import verify_detached
 from altai_build.tools.repo.repodata import Repodata, list_package_files, read_repodata
+from altai_build.tools.repo.repomd import REPOMD
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.rpm.signatures import verify_signatures
 from altai_build.tools.tree import walk_tree
@@ -102,7 +103,14 @@ class ReleaseView:
         if not all(name.startswith("report/") for name in added):
             return None
         view._signature_checks.update(self._signature_checks)
-        for name in ("manifest_or_error", "repodata", "signature_checks", "headers", "binary_headers"):
+        for name in (
+            "manifest_or_error",
+            "repodata",
+            "index",
+            "signature_checks",
+            "headers",
+            "binary_headers",
+        ):
             if name in self.__dict__:
                 view.__dict__[name] = self.__dict__[name]
         new_files = view.file_stats.keys() - self._initial_stats.keys()
@@ -193,6 +201,21 @@ class ReleaseView:
             except InputError as error:
                 found[repository.name] = error.why
         return found
+
+    @property
+    def has_index(self) -> bool:
+        """Whether there is an index of the whole release: those of an earlier altai-build have none."""
+        return REPOMD in self.file_stats
+
+    @cached_property
+    def index(self) -> Repodata | str | None:
+        """The index of the whole release, or why it cannot be read; None where it has none."""
+        if not self.has_index:
+            return None
+        try:
+            return read_repodata(self.directory)
+        except InputError as error:
+            return error.why
 
     @cached_property
     def signature_checks(self) -> dict[str, tuple[SignatureCheck, ...] | str]:

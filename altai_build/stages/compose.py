@@ -33,6 +33,7 @@ from altai_build.tools.openpgp.keyfile import read_public_keys, read_rewritten_k
 from altai_build.tools.openpgp.signing import SigningKey
 from altai_build.tools.repo.repodata import IndexedPackage, read_repodata, write_repodata
 from altai_build.tools.repo.repomd import REPOMD
+from altai_build.tools.repo.whole_index import write_whole_index
 from altai_build.tools.rpm.signatures import read_signatures
 from altai_build.tools.tree import walk_tree
 
@@ -89,6 +90,7 @@ class ReleaseContents:
     waivers: tuple[Waiver, ...] = ()
     follows: tuple[FollowedRelease, ...] | None = None
     expected_by: str | None = None
+    reuse_index_from: Path | None = None  # the previous release
 
     def get_key_file(self, name: str) -> Path:
         """The public key file of a key."""
@@ -107,6 +109,7 @@ def compose(directory: Path, contents: ReleaseContents, key: SigningKey) -> Mani
 
     with ThreadPoolExecutor(processors.available()) as pool:
         packages = [package for listed in pool.map(fill, contents.repositories) for package in listed]
+    _write_index(directory, contents, key)
     for name in _list_published_keys(contents):
         public_key = read_rewritten_keys(contents.get_key_file(name))
         write_atomically(directory / f"{KEY_FILE_PREFIX}{name}", public_key, durable=False)
@@ -167,7 +170,13 @@ def _format_repo_file(contents: ReleaseContents) -> str:
         for repository in contents.repositories
         if not repository.source
     }
-    return format_repo_file(contents.project, contents.version, contents.baseurl, keys)
+    return format_repo_file(
+        contents.project,
+        contents.version,
+        contents.baseurl,
+        keys,
+        release_keys=_list_metadata_keys(contents),
+    )
 
 
 def _fill_repository(
@@ -190,6 +199,14 @@ def _fill_repository(
         )
         for placement in repository.packages
     ]
+
+
+def _write_index(directory: Path, contents: ReleaseContents, key: SigningKey) -> None:
+    """Write and sign the index of the whole release, which those who follow a channel read."""
+    names = [repository.name for repository in contents.repositories if not repository.source]
+    reuse_from = contents.reuse_index_from
+    write_whole_index(directory, names, epoch=contents.epoch, compat=contents.compat, reuse_from=reuse_from)
+    key.sign_or_reuse(directory / REPOMD, reuse_from / REPOMD if reuse_from is not None else None)
 
 
 def _link_packages(directory: Path, repository: RepositoryContents) -> Path:

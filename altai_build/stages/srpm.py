@@ -27,6 +27,7 @@ from altai_build.tools.git.export_subst import substitute_files
 from altai_build.tools.git.lfs import find_lfs_files
 from altai_build.tools.git.objects import ObjectStore
 from altai_build.tools.git.superproject import ComponentSource, Superproject
+from altai_build.tools.openpgp.keyfile import read_rewritten_keys
 from altai_build.tools.rpm import rpmbuild
 from altai_build.tools.rpm.header import read_built_headers
 from altai_build.tools.rpm.macro_files import read_macro_files
@@ -245,7 +246,9 @@ class SrpmMaker:
         collect = partial(
             collect_source_files,
             info=info,
-            generated=generate_sources(self.config, sourced.component, self.version or info.version or ""),
+            generated=generate_sources(
+                self.config, sourced.component, self.version or info.version or "", read_rewritten_keys
+            ),
             cached=self.source_cache.get(component.name, {}),
             choice=settings.source if settings else None,
         )

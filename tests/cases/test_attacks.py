@@ -17,12 +17,16 @@ from tests.kit.attacks import ATTACKS, AttackWorld, attack_world
 from tests.kit.client import ProgramResult
 from tests.kit.releases import Materials
 
-# What costs little, and is not checked elsewhere: mixed sections, a stolen key; keys that a server swaps.
+# What costs little, and is not checked elsewhere: mixed sections, a stolen key; keys that a server swaps. For dnf with
+# whether it follows a channel.
 BY_VERIFY = (
     "mix-and-match: sections of two releases",
     "key compromise: the release's key, a release made again",
 )
-BY_DNF = ("key swapped, new machine", "key swapped, new machine with `gpgkey=file:`")
+BY_DNF = (
+    ("key swapped, new machine with `gpgkey=file:`", False),
+    ("mix-and-match: sections of two releases", True),
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,18 +56,19 @@ def test_verify_does_what_the_table_says(name: str, world: AttackWorld, tmp_path
     assert cell.text == read_table(DOCUMENT.read_text())[name][COLUMNS.index("verify")]
 
 
-@pytest.mark.parametrize("name", BY_DNF)
+@pytest.mark.parametrize(("name", "is_channel"), BY_DNF)
 def test_dnf_does_what_the_table_says(
-    name: str, world: AttackWorld, tmp_path: Path, require: Require
+    name: str, is_channel: bool, world: AttackWorld, tmp_path: Path, require: Require
 ) -> None:
     require(shutil.which("dnf") is not None and os.geteuid() == 0, "needs root and dnf")
     (attack,) = (attack for attack in ATTACKS if attack.name == name)
-    cell = DnfClient(tmp_path / "dnf", world).meet(attack)
-    assert cell.text == read_table(DOCUMENT.read_text())[name][COLUMNS.index("dnf")]
+    client = DnfClient(tmp_path / "dnf", world, is_channel=is_channel)
+    cells = read_table(DOCUMENT.read_text())[name]
+    assert client.meet(attack).text == cells[COLUMNS.index(client.name)]
 
 
 def test_an_answer_that_nobody_described_is_no_cell(world: AttackWorld, tmp_path: Path) -> None:
-    client = DnfClient(tmp_path / "dnf", world)
+    client = DnfClient(tmp_path / "dnf", world, is_channel=False)
     silent, loud = ATTACKS[3], ATTACKS[0]
     world.serve(world.releases / "1.0.0")
     assert client.judge(silent, ProgramResult(0, ""), set(), set()).verdict == "not prevented"

@@ -120,6 +120,7 @@ def test_what_the_configuration_knows_is_held_against_the_release(
     answer = verify(site, "1.0.3")
     assert answer.code == 7
     assert subjects(answer) == {
+        ("readable", "error", "repodata/repomd.xml"),
         ("readable", "error", "centos6/repodata/repomd.xml"),
         ("readable", "error", "centos6-srpms/repodata/repomd.xml"),
         ("readable", "error", "deps/epel/repodata/repomd.xml"),

@@ -296,7 +296,7 @@ INSIDE = "write a relative path that stays inside, without '..' and without a le
             "components|altai-release|sources|x",
             "{baseurl.__class__}",
             "components.altai-release.sources.x: got '{baseurl.__class__}'; "
-            "placeholders are {baseurl}, {version}, {project}, {gpgkeys}, {channel}, {ring}",
+            "placeholders are {baseurl}, {version}, {project}, {gpgkeys}, {keys}, {channel}, {ring}",
         ),
         (
             "components|altai-release|repository",

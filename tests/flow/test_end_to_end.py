@@ -248,9 +248,10 @@ def second(site: Site, interrupted: Interrupted) -> Any:
 def client(
     site: Site, first: Any, second: Any, testbed: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Client:
-    """A machine that was installed from 1.0.0."""
+    """A machine that was installed from 1.0.0, when the channel showed that."""
+    site.answer("promote", "1.0.0", "--to", "stable")
     client = Client(tmp_path_factory.mktemp("client"), testbed)
-    client.configure("altai", (site.releases / "1.0.0" / "altai.repo").read_text())
+    client.configure("altai-stable", (site.releases / "channels/stable/altai-stable.repo").read_text())
     installed = client.dnf("install", *(name for name in site.packages("1.0.0") if name != "python3-zabbix"))
     assert installed.code == 0, installed.said
     return client
@@ -473,10 +474,14 @@ def test_the_released_packages_install_and_run(site: Site, client: Client) -> No
     assert (compiled.code, compiled.said.strip()) == (0, "['lo']")
 
 
-def test_the_installed_repo_file_leads_to_the_release(site: Site, client: Client) -> None:
-    text = (client.root / "etc" / "yum.repos.d" / "altai.repo").read_text()
-    assert f"baseurl={site.url}/1.0.0/centos6/" in text
-    assert f"gpgkey={site.url}/1.0.0/RPM-GPG-KEY-altai" in text
+def test_the_installed_repo_file_follows_the_channel_with_keys_on_the_machine(
+    site: Site, client: Client
+) -> None:
+    text = (client.root / "etc" / "yum.repos.d" / "altai-stable.repo").read_text()
+    assert f"metalink={site.url}/channels/stable/metalink.xml\n" in text
+    (place,) = set(re.findall(r"gpgkey=file://(/\S+)", text))
+    released = (site.releases / "1.0.0" / "RPM-GPG-KEY-altai").read_text()
+    assert (client.root / place.lstrip("/")).read_text().startswith(released)
 
 
 @dataclass(frozen=True)
@@ -528,6 +533,7 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> ThrowawayKey:
 def refuses(client: Client, repo: str, reason: str) -> None:
     """An upgrade with this configuration fails for this reason and leaves the root as it was."""
     before = client.installed()
+    client.configure("altai-stable", "")
     client.configure("altai", repo)
     upgrade = client.dnf("upgrade")
     assert upgrade.code != 0, upgrade.said
@@ -580,10 +586,18 @@ def test_dnf_refuses_the_release_to_who_has_a_wrong_key(
         assert client.installed() == set()
 
 
-def test_a_machine_is_upgraded_to_exactly_the_next_release(site: Site, client: Client) -> None:
+def test_a_machine_hears_of_the_next_release_and_is_upgraded_to_exactly_that(
+    site: Site, client: Client
+) -> None:
+    """It has nothing but what altai-release of 1.0.0 installed: the .repo file of the channel, and the keys."""
     before = client.installed()
     old, new = site.packages("1.0.0"), site.packages("1.0.1")
-    client.configure("altai", (site.releases / "1.0.1" / "altai.repo").read_text())
+    client.follow_installed_files()
+    nothing = client.dnf("upgrade")
+    assert (nothing.code, client.installed()) == (0, before), nothing.said
+    promoted = site.answer("promote", "1.0.1", "--to", "stable")
+    assert (promoted["from"], promoted["to"]) == ("1.0.0", "1.0.1")
+    client.let_days_pass()
     upgrade = client.dnf("upgrade")
     assert upgrade.code == 0, upgrade.said
     assert client.installed() == before - set(old.values()) | {new[name] for name in old if name in new}

@@ -35,14 +35,22 @@ class Cell:
 
 
 class PackageClient:
-    """A machine with our .repo file, in which `latest` stands in place of the version."""
+    """A machine with our .repo file: that of a channel, or of a release, in which `latest` stands for the version.
 
-    name: ClassVar[str]
+    A machine that follows a channel has altai-release, once it has seen a release, and so the keys.
+    """
+
+    program: ClassVar[str]
     # What the program says when it refuses something, and what the table says of it. The first that is found counts.
     reasons: ClassVar[tuple[tuple[str, str], ...]]
 
-    def __init__(self, folder: Path, world: AttackWorld) -> None:
-        self.folder, self.world = folder, world
+    def __init__(self, folder: Path, world: AttackWorld, *, is_channel: bool) -> None:
+        self.folder, self.world, self.is_channel = folder, world, is_channel
+
+    @property
+    def name(self) -> str:
+        """The column of the table."""
+        return f"{self.program}, channel" if self.is_channel else self.program
 
     def prepare(self) -> None:
         """An empty root."""
@@ -53,14 +61,14 @@ class PackageClient:
 
     def configure(self, release: Path, *, has_keys: bool = False) -> None:
         """Take the .repo file of a release; with `has_keys` also the keys of the honest ones, which it then names."""
-        text = re.sub(
-            rf"({re.escape(self.world.url)})/[^/]+/", r"\1/latest/", (release / "altai.repo").read_text()
-        )
+        url = re.escape(self.world.url)
+        if self.is_channel:
+            text = (self.world.folder / "channels" / "stable" / "altai-stable.repo").read_text()
+        else:
+            text = re.sub(rf"({url})/[^/]+/", r"\1/latest/", (release / "altai.repo").read_text())
         if has_keys:
             keys = self.world.releases / "1.0.0"
-            text = re.sub(
-                rf"{re.escape(self.world.url)}/latest/(RPM-GPG-KEY-\w+)", rf"file://{keys}/\1", text
-            )
+            text = re.sub(rf"{url}/(?:latest|channels/stable)/(RPM-GPG-KEY-\w+)", rf"file://{keys}/\1", text)
         (self.folder / "repos" / "altai.repo").write_text(text)
 
     def call(self, *words: str) -> ProgramResult:
@@ -107,6 +115,8 @@ class PackageClient:
         if attack.seen:
             greeted = self.install()
             assert greeted.code == 0, greeted.said
+            if self.is_channel:
+                self.configure(honest, has_keys=True)
         before = self.installed()
         attack.play(self.world)
         if attack.repo_file:
@@ -150,7 +160,7 @@ _TOO_SLOW = "slower than `minrate` for `timeout` (30 s), each of `retries` (10)"
 class DnfClient(PackageClient):
     """dnf 4 with its defaults, on a root without any other repository."""
 
-    name = "dnf"
+    program = "dnf"
     reasons = (
         ("Bad GPG signature", "signature of the index"),
         ("GPG signature is not available", "the signature of the index is missing"),
@@ -161,6 +171,7 @@ class DnfClient(PackageClient):
         ),
         ("metadata states file length", "size in the metadata"),
         ("checksum doesn't match|Checksum error", "checksum in the metadata"),
+        ("Status code: 404", "a package of the index is missing"),
     )
 
     def call(self, *words: str) -> ProgramResult:
@@ -181,17 +192,20 @@ class DnfClient(PackageClient):
         return self.call("install", "app", "erlang")
 
     def update(self) -> ProgramResult:
-        return self.call("upgrade")
+        # On another day: later than the metadata_expire of the .repo file of a channel.
+        return self.call("--refresh", "upgrade")
 
 
 class ZypperClient(PackageClient):
     """zypper with its defaults; an unknown key is accepted only when the machine is set up."""
 
-    name = "zypper"
+    program = "zypper"
     reasons = (
+        (r"Signature verification failed \[\d-|header is not signed", "signature of the package"),
         ("Signature verification failed", "signature of the index"),
         ("exceeded the expected filesize", "size in the metadata, or 20 MB for the index"),
         ("Digest verification failed|fails integrity check", "checksum in the metadata"),
+        ("not found on medium|File '.*' not found", "a package of the index is missing"),
     )
 
     def call(self, *words: str) -> ProgramResult:

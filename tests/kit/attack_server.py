@@ -25,8 +25,8 @@ class Hostility:
     """What the server does now: `trees` are folders by the first part of a path, `endless` and `slow` ends of paths."""
 
     trees: dict[str, Path] = field(default_factory=dict)
-    endless: str = ""
-    slow: str = ""
+    endless: tuple[str, ...] = ()
+    slow: tuple[str, ...] = ()
     sent: int = 0  # bytes of endless files
     # Seconds that a slow file was asked for before the client went away.
     held: float = 0.0
@@ -45,9 +45,9 @@ def hostile_server() -> Iterator[tuple[str, Hostility]]:
             path = self._get_path()
             file = self._find_file(path)
             with suppress(OSError):
-                if hostility.endless and path.endswith(hostility.endless):
+                if path.endswith(hostility.endless):
                     self._send_endlessly()
-                elif hostility.slow and path.endswith(hostility.slow):
+                elif path.endswith(hostility.slow):
                     self._send_slowly()
                 elif file is None or not file.is_file():
                     self.send_error(404)

@@ -19,7 +19,7 @@ from tests.kit.releases import make_materials
 
 DOCUMENT = ROOT / "docs" / "security.md"
 START, END = "<!-- scripts/attack-clients writes this table -->\n", "<!-- end of the table -->\n"
-COLUMNS = (DnfClient.name, ZypperClient.name, VerifyClient.name)
+COLUMNS = ("dnf", "dnf, channel", "zypper", "zypper, channel", "verify")
 
 
 def format_table(cells: Mapping[str, Sequence[str]]) -> str:
@@ -66,8 +66,12 @@ def main() -> int:
         materials = make_materials(folder / "materials")
         world = stack.enter_context(attack_world(folder, materials, url, hostility))
         clients: list[PackageClient | VerifyClient] = [
-            kind(folder / kind.name, world) for kind in (DnfClient, ZypperClient, VerifyClient)
+            kind(folder / f"{kind.program}-{is_channel}", world, is_channel=is_channel)
+            for kind in (DnfClient, ZypperClient)
+            for is_channel in (False, True)
         ]
+        clients.append(VerifyClient(folder / "verify", world))
+        assert tuple(client.name for client in clients) == COLUMNS
         for attack in attacks:
             texts = []
             for client in clients:

@@ -13,12 +13,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from altai_build.model.compat import Compat
+from altai_build.model.metalink import format_metalink
 from altai_build.model.release import FollowedRelease
+from altai_build.model.repo_file import format_channel_repo_file
 from altai_build.pipeline.published.approvals import get_approval_file, make_statement
 from altai_build.stages.compose import ReleaseContents, sign_checksums
 from altai_build.tools.files import make_tree_public, sha256_file
 from altai_build.tools.openpgp.signing import SigningKey
 from altai_build.tools.repo.repodata import write_repodata
+from altai_build.tools.repo.repomd_identity import read_repomd_identity
+from altai_build.tools.repo.whole_index import write_whole_index
 from tests.kit.attack_server import Hostility
 from tests.kit.keys import ThrowawayKey, make_key, signing_key
 from tests.kit.releases import Materials, make_release, make_release_contents, with_packages, with_repository
@@ -27,7 +31,10 @@ from tests.kit.repositories import Package, build_packages
 OLD, NEW = "1.0.0", "1.0.1"
 # The package of the attacker: whoever has it installed was had.
 EVIL = "app-9.9-1.noarch"
-REPOMD = "centos6/repodata/repomd.xml"
+# Of a section, and of the whole release.
+INDEXES = ("centos6", ".")
+# Where all packages are that clients can install.
+SECTIONS = ("centos6", "deps/epel", "deps/misc")
 
 
 @dataclass
@@ -54,10 +61,24 @@ class AttackWorld:
         return shutil.copytree(self.releases / version, self.folder / "attack" / "latest")
 
     def serve(self, latest: Path) -> None:
-        """Serve a release as `latest`, beside all that is honest."""
+        """Serve a release as `latest`, which the channel shows, beside all that is honest.
+
+        Nobody signs metalinks, so whoever has the server writes one that names any index.
+        """
+        channel = self.folder / "channels" / "stable"
+        shutil.rmtree(channel, ignore_errors=True)
+        channel.mkdir(parents=True)
+        for key in latest.glob("RPM-GPG-KEY-*"):
+            shutil.copy(key, channel)
+        urls = [f"{self.url}/latest/repodata/repomd.xml"]
+        (channel / "metalink.xml").write_text(format_metalink(read_repomd_identity(latest), urls))
+        repo_file = format_channel_repo_file(
+            "altai", "stable", self.url, ["ours", "epel6"], release_keys=["ours"]
+        )
+        (channel / "altai-stable.repo").write_text(repo_file)
         trees = {entry.name: entry for entry in self.releases.iterdir()}
-        self.hostility.trees = {**trees, "latest": latest}
-        self.hostility.endless = self.hostility.slow = ""
+        self.hostility.trees = {**trees, "latest": latest, "channels": channel.parent}
+        self.hostility.endless = self.hostility.slow = ()
         self.hostility.sent, self.hostility.held = 0, 0.0
 
     def make_evil_package(
@@ -144,23 +165,26 @@ class Attack:
     is_silent: bool = False
 
 
-def _index(folder: Path) -> None:
-    """Write the metadata of a section again, as anybody can."""
-    shutil.rmtree(folder / "repodata")
-    write_repodata(folder, epoch=1362052800, compat=Compat.EL6, reuse_from=None)
+def _index(latest: Path, section: str) -> None:
+    """Write the metadata of a section, and of the whole release, again, as anybody can."""
+    for folder in (latest / section, latest):
+        shutil.rmtree(folder / "repodata")
+    write_repodata(latest / section, epoch=1362052800, compat=Compat.EL6, reuse_from=None)
+    write_whole_index(latest, SECTIONS, epoch=1362052800, compat=Compat.EL6)
 
 
 def _add_evil(world: AttackWorld, section: str, rpm: Path, signer: SigningKey | None) -> Path:
     """A release with the attacker's package in the metadata of a section, signed by `signer`, else as before."""
     latest = world.copy()
-    folder = latest / section
-    signature = (folder / "repodata" / "repomd.xml.asc").read_bytes()
-    shutil.copy(rpm, folder / rpm.name)
-    _index(folder)
-    if signer is None:
-        (folder / "repodata" / "repomd.xml.asc").write_bytes(signature)
-    else:
-        signer.sign_detached(folder / "repodata" / "repomd.xml")
+    indexes = [latest / folder / "repodata" / "repomd.xml" for folder in (section, ".")]
+    signatures = {index: index.with_name(f"{index.name}.asc").read_bytes() for index in indexes}
+    shutil.copy(rpm, latest / section / rpm.name)
+    _index(latest, section)
+    for index, signature in signatures.items():
+        if signer is None:
+            index.with_name(f"{index.name}.asc").write_bytes(signature)
+        else:
+            signer.sign_detached(index)
     return latest
 
 
@@ -190,7 +214,8 @@ def _arbitrary_signed(world: AttackWorld) -> None:
 
 def _signature_dropped(world: AttackWorld) -> None:
     latest = _add_evil(world, "centos6", world.make_evil_package(), None)
-    (latest / f"{REPOMD}.asc").unlink()
+    for folder in INDEXES:
+        (latest / folder / "repodata" / "repomd.xml.asc").unlink()
     world.serve(latest)
 
 
@@ -204,37 +229,39 @@ def _freeze(world: AttackWorld) -> None:
 
 def _endless_metadata(world: AttackWorld) -> None:
     world.serve(world.releases / NEW)
-    world.hostility.endless = REPOMD
+    world.hostility.endless = tuple(f"latest/{folder}repodata/repomd.xml" for folder in ("centos6/", ""))
 
 
 def _endless_package(world: AttackWorld) -> None:
     world.serve(world.releases / NEW)
-    world.hostility.endless = "app-1.1-1.noarch.rpm"
+    world.hostility.endless = ("app-1.1-1.noarch.rpm",)
 
 
 def _slow(world: AttackWorld) -> None:
     world.serve(world.releases / NEW)
-    world.hostility.slow = REPOMD
+    world.hostility.slow = tuple(f"latest/{folder}repodata/repomd.xml" for folder in ("centos6/", ""))
 
 
 def _extraneous_dependencies(world: AttackWorld) -> None:
     latest = world.copy()
-    (primary,) = (latest / "centos6" / "repodata").glob("*primary.xml.gz")
-    text = gzip.decompress(primary.read_bytes()).decode()
-    entry = '<rpm:requires><rpm:entry name="erlang"/></rpm:requires><rpm:header-range'
-    changed = text.replace("<rpm:header-range", entry)
-    assert changed != text
-    primary.write_bytes(gzip.compress(changed.encode(), mtime=0))
+    for folder in INDEXES:
+        (primary,) = (latest / folder / "repodata").glob("*primary.xml.gz")
+        text = gzip.decompress(primary.read_bytes()).decode()
+        entry = '<rpm:requires><rpm:entry name="erlang"/></rpm:requires><rpm:header-range'
+        changed = text.replace("<rpm:header-range", entry)
+        assert changed != text
+        primary.write_bytes(gzip.compress(changed.encode(), mtime=0))
     world.serve(latest)
 
 
 def _mix_metadata(world: AttackWorld) -> None:
     """The signed index of the new release, and under the names in it the metadata of the old one."""
     latest = world.copy()
-    for file in (latest / "centos6" / "repodata").glob("*.gz"):
-        kind = file.name.rpartition("-")[2]
-        (old,) = (world.releases / OLD / "centos6" / "repodata").glob(f"*-{kind}")
-        shutil.copy(old, file)
+    for folder in INDEXES:
+        for file in (latest / folder / "repodata").glob("*.gz"):
+            kind = file.name.rpartition("-")[2]
+            (old,) = (world.releases / OLD / folder / "repodata").glob(f"*-{kind}")
+            shutil.copy(old, file)
     world.serve(latest)
 
 
@@ -301,9 +328,9 @@ def _swap_key(world: AttackWorld) -> None:
 
 def _swap_repo_file(world: AttackWorld) -> None:
     latest = _add_evil(world, "centos6", world.make_evil_package(), None)
-    file = latest / "altai.repo"
-    file.write_text(file.read_text().replace("gpgcheck=1", "gpgcheck=0"))
     world.serve(latest)
+    for file in (latest / "altai.repo", world.folder / "channels" / "stable" / "altai-stable.repo"):
+        file.write_text(file.read_text().replace("gpgcheck=1", "gpgcheck=0"))
 
 
 ATTACKS = (

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +46,24 @@ class Client:
     def configure(self, name: str, text: str) -> None:
         """Write, or replace, a .repo file."""
         (self._repos / f"{name}.repo").write_text(text)
+
+    def follow_installed_files(self) -> None:
+        """Use the .repo files that packages installed in place of ours, and forget all metadata and keys of metadata.
+
+        dnf looks for key files outside of the root that it installs.
+        """
+        for file in self._repos.glob("*.repo"):
+            if file.name != "testbed.repo":
+                file.unlink()
+        for file in (self.root / "etc" / "yum.repos.d").glob("*.repo"):
+            self.configure(file.stem, file.read_text().replace("file:///etc/", f"file://{self.root}/etc/"))
+        shutil.rmtree(self._cache)
+
+    def let_days_pass(self) -> None:
+        """Make the metadata older than the `metadata_expire` of any .repo file."""
+        past = time.time() - 2 * 86400
+        for path in self._cache.rglob("*"):
+            os.utime(path, (past, past), follow_symlinks=False)
 
     def dnf(self, *words: str) -> ProgramResult:
         """Run dnf on the root; it answers yes to every question, as an unattended update does."""

@@ -32,9 +32,9 @@ def main() -> None:
 
     print_line = ProgressReporter.print_line
 
-    def listening(reporter: ProgressReporter, *pieces: tuple[str, str]) -> None:
+    def listening(reporter: ProgressReporter, *pieces: tuple[str, str], one_row: bool = False) -> None:
         nonlocal awaited
-        print_line(reporter, *pieces)
+        print_line(reporter, *pieces, one_row=one_row)
         if re.search(pattern, "".join(text for text, _ in pieces)):
             awaited -= 1
             if awaited == 0:

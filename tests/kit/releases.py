@@ -179,7 +179,7 @@ def make_release(
         reusing = (
             replace(repository, reuse_from=previous / repository.name) for repository in contents.repositories
         )
-        contents = replace(contents, repositories=tuple(reusing))
+        contents = replace(contents, repositories=tuple(reusing), reuse_index_from=previous)
     signed_by_theirs = contents.get_key_file(contents.signing_key) == materials.theirs.public
     with signing_key(materials.theirs if signed_by_theirs else materials.ours) as key:
         manifest = compose(directory, contents, key)

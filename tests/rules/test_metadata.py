@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -43,6 +44,7 @@ def test_a_file_missing_from_the_checksums(release: Path) -> None:
     [
         ("gpgcheck=1", "gpgcheck=0", "does not set gpgcheck=1"),
         ("skip_if_unavailable=0", "skip_if_unavailable=True", "does not set skip_if_unavailable=0"),
+        ("pkg_gpgcheck=1", "pkg_gpgcheck=0", "does not set pkg_gpgcheck=1"),
         ("[altai-deps-epel]", "[altai-other]", "the section [altai-deps-epel] is missing"),
         ("/1.0.2/deps/epel/", "/1.0.1/deps/epel/", "has a baseurl that does not end in /1.0.2/deps/epel"),
         (
@@ -66,14 +68,20 @@ def test_a_repo_file_that_would_mislead_clients(
     assert any(message in one.message for one in report.findings)
 
 
-def test_a_repo_file_of_an_earlier_version_lets_clients_pass_over_a_refused_signature(
-    release: Path, materials: Materials
+@pytest.mark.parametrize(
+    ("chain", "severity"),
+    [({}, Severity.WARNING), ({"previous_sha256": None, "also_follows": []}, Severity.ERROR)],
+)
+def test_a_repo_file_lets_clients_pass_over_a_refused_signature(
+    release: Path, materials: Materials, chain: dict[str, object], severity: Severity
 ) -> None:
-    repo = release / "altai.repo"
+    """An error where we write the setting; earlier versions, whose releases are not part of a chain, did not."""
+    repo, manifest = release / "altai.repo", release / "release.json"
     repo.write_text(repo.read_text().replace("skip_if_unavailable=0\n", "", 1))
-    sign_again(release, materials)
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), **chain}))
+    sign_again(release, materials, "release.json")
     (finding,) = verify_release(release).findings
-    assert (finding.rule, finding.severity) == ("repo-file", Severity.WARNING)
+    assert (finding.rule, finding.severity) == ("repo-file", severity)
     assert finding.message.startswith("[altai-centos6] does not set skip_if_unavailable=0: ")
 
 

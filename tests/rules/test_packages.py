@@ -17,6 +17,7 @@ from altai_build.rules.registry import RULES
 from altai_build.stages.compose import Placement
 from altai_build.stages.verify import verify_release
 from altai_build.tools.repo.repodata import write_repodata
+from altai_build.tools.repo.whole_index import write_whole_index
 from altai_build.tools.rpm.signatures import read_signatures
 from tests.kit.findings import list_errors
 from tests.kit.keys import make_key, signing_key
@@ -158,3 +159,21 @@ def test_weak_signatures_are_warnings(tmp_path: Path, materials: Materials, shar
         ("deps/epel", "signed with a DSA-1024 key (1 package)"),
         ("deps/epel", "signed with a SHA1 signature hash (1 package)"),
     }
+
+
+def test_an_index_of_the_whole_release_that_offers_something_else(
+    release: Path, materials: Materials
+) -> None:
+    """Signed and summed: whoever follows a channel would install another set of packages than the repositories have."""
+    write_whole_index(release, ["centos6", "deps/misc"], epoch=1, compat=Compat.EL6)
+    sign_again(release, materials, "repodata/repomd.xml")
+    erlang = "deps/epel/erlang-14-2.el6.noarch.rpm"
+    assert list_errors(verify_release(release)) == {("packages-listed", erlang)}
+
+
+def test_a_release_of_an_earlier_version_has_no_index_of_the_whole(
+    release: Path, materials: Materials
+) -> None:
+    shutil.rmtree(release / "repodata")
+    sign_again(release, materials)
+    assert verify_release(release).findings == ()

@@ -25,8 +25,8 @@ def test_payloads_and_metadata_that_only_newer_clients_know(materials: Materials
         (f"centos6/{new.name}", "the payload is compressed with zstd, which rpm 4.8 cannot read"),
     }
     assert {one.subject for one in answer} - {f"centos6/{new.name}"} == {
-        f"{name}/repodata/repomd.xml"
-        for name in ("centos6", "centos6-srpms", "deps/epel", "deps/misc", "deps/misc-srpms")
+        f"{folder}repodata/repomd.xml"
+        for folder in ("", "centos6/", "centos6-srpms/", "deps/epel/", "deps/misc/", "deps/misc-srpms/")
     }
     assert findings(release, "readable", VerifyContext(compat=Compat.MODERN)) == []
 

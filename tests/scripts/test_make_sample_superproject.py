@@ -175,7 +175,7 @@ def test_sources_and_patches_are_beside_the_spec(sample: Path, history: dict[str
     ]
     assert beside["python-bottle.spec"] == ["bottle-quiet-startup.patch"]
     release = git(sample / "altai.git", "show", f"{history['1.0.1']}:altai-release.spec")
-    assert re.findall(r"^Source\d+: *(\S+)$", release, re.M) == ["baseurl", "altai.repo.in"]
+    assert re.findall(r"^Source\d+: *(\S+)$", release, re.M) == ["altai-stable.repo", "RPM-GPG-KEY-altai"]
 
 
 def test_upstream_files_are_those_of_the_archive(sample: Path) -> None:
@@ -209,13 +209,15 @@ def test_configuration_names_the_testbed_and_no_secret(sample: Path, testbed: Pa
         assert f"file://{testbed}/{name}" in config
     assert 'baseurl: "http://mirror.example/altai"' in config
     assert "macros: {dist: .tb12}" in config
+    # Machines follow a channel, and are not pinned to a release.
+    assert '{altai-stable.repo: "{channel}", RPM-GPG-KEY-altai: "{keys}"}' in config
+    assert "channel: stable," in config
     assert "@" not in config
     tree = git(sample / "altai.git", "ls-tree", "-r", "--name-only", "main").splitlines()
     assert [path for path in tree if not path.startswith("repos/")] == [
         ".gitignore",
         ".gitmodules",
         "altai-release.spec",
-        "altai.repo.in",
         "keys/RPM-GPG-KEY-testbed-base",
         "keys/RPM-GPG-KEY-testbed-epel",
         "keys/RPM-GPG-KEY-testbed-updates",

@@ -45,7 +45,7 @@ def tree(directory: Path) -> set[str]:
 
 def test_the_tree_is_that_of_the_contract(materials: Materials, tmp_path: Path) -> None:
     release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
-    metadata = {name for name in tree(release) if "/repodata/" in name or name.startswith("provenance/")}
+    metadata = {name for name in tree(release) if "repodata/" in name or name.startswith("provenance/")}
     assert tree(release) - metadata == {
         "centos6/focus-1.0-3.el6.noarch.rpm",
         "centos6-srpms/focus-1.0-3.el6.src.rpm",
@@ -60,11 +60,17 @@ def test_the_tree_is_that_of_the_contract(materials: Materials, tmp_path: Path) 
         "SHA256SUMS",
         "SHA256SUMS.asc",
     }
-    for name in REPOSITORIES:
+    for name in (*REPOSITORIES, "."):
         kinds = {file.kind for file in read_repodata(release / name).files}
         assert kinds == {"primary", "filelists", "other"}
         # The three files, repomd.xml and its signature.
-        assert sum(path.startswith(f"{name}/repodata/") for path in metadata) == 5
+        folder = (Path(name) / "repodata").as_posix()
+        assert sum(path.startswith(f"{folder}/") for path in metadata) == 5
+    # The index of the whole release has what clients install.
+    index = read_repodata(release)
+    assert {Path(package.location).parent.as_posix() for package in index.packages} == {
+        *("centos6", "deps/epel", "deps/misc")
+    }
     assert os.path.samefile(release / "centos6" / materials.own.name, materials.own)
 
 
@@ -72,7 +78,8 @@ def test_our_key_signs_everything_and_sha256sum_accepts_the_checksums(
     materials: Materials, tmp_path: Path
 ) -> None:
     release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
-    signed = ["release.json", "SHA256SUMS", *(f"{name}/repodata/repomd.xml" for name in REPOSITORIES)]
+    indexes = (f"{name}repodata/repomd.xml" for name in ("", *(f"{name}/" for name in REPOSITORIES)))
+    signed = ["release.json", "SHA256SUMS", *indexes]
     for name in signed:
         assert verify_detached(release / name, release / f"{name}.asc", [materials.ours.public]).is_good, name
     subprocess.run(
@@ -145,6 +152,7 @@ def test_the_repo_file_offers_binary_repositories_with_both_keys(
         "gpgkey": "https://repo.example.org/altai/1.0.2/RPM-GPG-KEY-epel6\n"
         "https://repo.example.org/altai/1.0.2/RPM-GPG-KEY-ours",
     }
+    assert parser["altai-centos6"]["pkg_gpgcheck"] == "1"
     assert parser["altai-centos6"]["gpgkey"] == "https://repo.example.org/altai/1.0.2/RPM-GPG-KEY-ours"
 
 
@@ -182,7 +190,7 @@ def test_an_unchanged_repository_keeps_inodes_of_packages_and_metadata(
     spoilt.write_text(spoilt.read_text().replace("A", "B"))
     contents = replace(make_release_contents(materials, "1.0.3"), epoch=1400000000)
     second = make_release(tmp_path / "1.0.3", materials, contents, previous=first)
-    for name in REPOSITORIES:
+    for name in (*REPOSITORIES, "."):
         assert os.path.samefile(first / name / "repodata/repomd.xml", second / name / "repodata/repomd.xml")
         asc = second / name / "repodata/repomd.xml.asc"
         assert verify_detached(asc.with_suffix(""), asc, [materials.ours.public]).is_good

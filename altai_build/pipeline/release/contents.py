@@ -59,6 +59,7 @@ def collect_contents(
         keys=tuple(KeyFile(name=key.name, file=key.file) for key in config.keys.values()),
         signing_key=config.signing_key,
         repositories=tuple(_list_repositories(config, placements, previous)),
+        reuse_index_from=previous,
         builds=list_build_records(build_run, run.ledger, _list_released_makings(placements, published)),
         waivers=config.waivers,
         skipped=tuple(

@@ -83,13 +83,14 @@ def plan_promotion(
     directory = find_release(releases, version)
     checksums = sha256_file(directory / CHECKSUMS_NAME)
     manifest = load_manifest(directory)
+    _refuse_without_index(directory)
     history = _read_channel(run, releases, channel)
     shown = history.last.version if history is not None else None
     _check_direction(channel, manifest.version, shown, reason_to_go_back)
     if reason_to_go_back is None:
         _warn_of_skipped_rings(run, releases, channel, manifest.version)
         if shown is not None:
-            _warn_of_older_indexes(run, releases / shown, directory, manifest)
+            _warn_of_older_index(run, releases / shown, directory, manifest.version)
     files = make_channel_files(
         run.config, directory, manifest, channel, list_shown_before(releases, history, manifest.version)
     )
@@ -154,6 +155,17 @@ def _read_channel(run: Run, releases: Path, name: str) -> ChannelHistory | None:
     return read_channel(releases, name, list_channel_keys(run.config), project=run.config.project)
 
 
+def _refuse_without_index(directory: Path) -> None:
+    """Raise PublishError for a release that an altai-build made which wrote no index of whole releases."""
+    if not (directory / REPOMD).is_file():
+        raise PublishError(
+            f"a channel cannot show release {directory.name}",
+            why=f"{directory / REPOMD} is missing: this file lists the packages of all repositories, and an earlier "
+            "altai-build did not write it",
+            todo="make the release again as the next version, and promote that",
+        )
+
+
 def _refuse_changed_release(plan: PromotionPlan) -> None:
     """Raise PublishError when the release that was verified is gone, or is another by now."""
     try:
@@ -193,22 +205,18 @@ def _warn_of_skipped_rings(run: Run, releases: Path, channel: str, version: str)
             run.reporter.warn(f"the ring {name} is before {channel}, but shows {shows}")
 
 
-def _warn_of_older_indexes(run: Run, shown: Path, directory: Path, manifest: Manifest) -> None:
-    """Warn of repositories whose index is dated before the one that is shown: yum takes that for a rollback.
+def _warn_of_older_index(run: Run, shown: Path, directory: Path, version: str) -> None:
+    """Warn of a release whose index is dated before the one that is shown: yum takes that for a rollback.
 
     The date is that of the superproject's commit, so that of a fix of an older branch may be earlier.
     """
-    older = []
-    for repository in manifest.repositories:
-        if repository.source or not (shown / repository.name / REPOMD).is_file():
-            continue
-        before, after = (read_repomd_identity(place / repository.name) for place in (shown, directory))
-        if after.timestamp < before.timestamp:
-            older.append(repository.name)
-    if older:
+    if not (shown / REPOMD).is_file():
+        return
+    before, after = (read_repomd_identity(place) for place in (shown, directory))
+    if after.timestamp < before.timestamp:
         run.reporter.warn(
-            f"{', '.join(older)}: the index of {manifest.version} is dated before that of {shown.name}: dnf "
-            "takes it, but yum keeps the one that it has until `yum clean metadata`"
+            f"the index of {version} is dated before that of {shown.name}: dnf takes it, but yum keeps the one "
+            "that it has until `yum clean metadata`"
         )
 
 
@@ -256,27 +264,32 @@ def make_channel_files(
     `earlier` are the releases that it has shown, the last one first. A dnf that has read the index of one of them asks
     for the metalink again before it downloads packages (librepo prepares the mirrors of each handle anew), so the
     metalink names the earlier releases too: they have these packages, and none of them has the index that it wants.
-    yum keeps metalink and index together. Raises InputError when a file of the release cannot be read.
+    yum keeps metalink and index together.
+
+    Besides the metalink of the whole release there is one for each repository, for .repo files that name them. Raises
+    InputError when a file of the release cannot be read.
     """
     settings = config.get_release_settings()
-    keys = {
-        repository.name: (*repository.keys, *_list_metadata_keys(manifest))
-        for repository in _sort_repositories(config, manifest)
-        if not repository.source
-    }
-    repo_file = format_channel_repo_file(config.project, channel, settings.baseurl, keys)
+    repositories = _sort_repositories(config, manifest)
+    listed = (name for repository in repositories for name in repository.keys)
+    keys = tuple(dict.fromkeys((*_list_metadata_keys(manifest), *listed)))
+    repo_file = format_channel_repo_file(
+        config.project, channel, settings.baseurl, keys, release_keys=_list_metadata_keys(manifest)
+    )
     files = {make_channel_repo_name(config.project, channel): repo_file.encode()}
-    for repository in keys:
+    # "" is the release itself: its index of all repositories, which the .repo file names.
+    for repository in ("", *(repository.name for repository in repositories)):
+        index = f"{repository}/{REPOMD}".lstrip("/")
         places = [join_url(place, manifest.version) for place in (*settings.mirrors, settings.baseurl)]
         places += [
             join_url(settings.baseurl, version)
             for version in earlier
-            if (directory.parent / version / repository / REPOMD).is_file()
+            if (directory.parent / version / index).is_file()
         ]
-        urls = [join_url(place, f"{repository}/{REPOMD}") for place in places]
+        urls = [join_url(place, index) for place in places]
         repomd = read_repomd_identity(directory / repository)
         files[make_metalink_path(repository)] = format_metalink(repomd, urls).encode()
-    for name in {name for names in keys.values() for name in names}:
+    for name in keys:
         file = f"{KEY_FILE_PREFIX}{name}"
         try:
             files[file] = read_regular_file(directory / file, limit=_MAX_KEY_FILE)
@@ -286,9 +299,10 @@ def make_channel_files(
 
 
 def _sort_repositories(config: Config, manifest: Manifest) -> list[ReleasedRepository]:
-    """Those of the release, in the order of repos.yaml: clients ask for the sections in this order."""
+    """Those of binary packages in the release, in the order of repos.yaml."""
     order = {name: number for number, name in enumerate(config.repositories)}
-    return sorted(manifest.repositories, key=lambda each: order.get(each.name, len(order)))
+    binary = (repository for repository in manifest.repositories if not repository.source)
+    return sorted(binary, key=lambda each: order.get(each.name, len(order)))
 
 
 def _list_metadata_keys(manifest: Manifest) -> tuple[str, ...]:
@@ -301,5 +315,5 @@ def _refuse(findings: Sequence[Finding], promotion: Promotion, channel: str) -> 
     refuse_errors(
         findings,
         f"the channel {channel} was not changed",
-        todo="apply the fixes in a new release and promote that",
+        todo="apply the fixes and promote again; what is wrong in the release itself needs a new one",
     )

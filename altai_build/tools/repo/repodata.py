@@ -73,7 +73,7 @@ def write_repodata(
     if reuse_from is not None and (found := _find_reusable(directory, reuse_from)) is not None:
         new, old = found
         if new == old:
-            _link_repodata(reuse_from, directory)
+            link_repodata(reuse_from, directory)
             return True
         known = new & old
     names = list_package_files(directory)
@@ -107,14 +107,19 @@ def write_repodata(
     if result.returncode:
         _reject_undescribable(result, directory)
         raise process.ProgramFailed(result)
+    refuse_incomplete_index(directory, names)
+    return False
+
+
+def refuse_incomplete_index(directory: Path, names: Sequence[str]) -> None:
+    """Raise InputError unless the metadata in `directory` is right and lists exactly these packages, by their paths."""
     written = read_repodata(directory)
-    if sorted(package.location for package in written.packages) != names or written.problems:
+    if sorted(package.location for package in written.packages) != sorted(names) or written.problems:
         raise InputError(
             f"createrepo_c did not index all packages in {directory}",
             why="\n".join(written.problems) or "the packages in the metadata are not those in the directory",
             todo="check free space and memory (`altai-build doctor`) and rerun the command",
         )
-    return False
 
 
 def _reject_damaged(damaged: Sequence[tuple[Path, str]], directory: Path) -> None:
@@ -167,7 +172,7 @@ def _inode_by_name(directory: Path) -> dict[str, tuple[int, int]]:
     return {name: (status.st_dev, status.st_ino) for name, status in entries}
 
 
-def _link_repodata(source: Path, destination: Path) -> None:
+def link_repodata(source: Path, destination: Path) -> None:
     """Hard links to the metadata files, without signatures: the key of this release makes its own."""
     remove_tree(destination / REPODATA)
     (destination / REPODATA).mkdir()

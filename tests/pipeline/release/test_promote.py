@@ -56,16 +56,18 @@ def test_a_channel_has_all_that_clients_need_and_nothing_of_sources(run: Run) ->
         "altai-files.repo",
         "RPM-GPG-KEY-ours",
         "RPM-GPG-KEY-epel6",
-        *(f"{name}/metalink.xml" for name in ("centos6", "deps/epel", "deps/misc")),
+        *(f"{name}metalink.xml" for name in ("", "centos6/", "deps/epel/", "deps/misc/")),
     }
     metalink = files["deps/epel/metalink.xml"].decode()
     assert ">https://repo.example.org/altai/1.0.0/deps/epel/repodata/repomd.xml</url>" in metalink
-    # In the order of repos.yaml.
-    sections = [section.splitlines() for section in files["altai-files.repo"].decode().split("\n\n")]
-    names = ["centos6", "deps-misc", "deps-epel"]
-    assert [section[0] for section in sections] == [f"[altai-files-{name}]" for name in names]
-    section = sections[2]
-    assert "metalink=https://repo.example.org/altai/channels/files/deps/epel/metalink.xml" in section
+    metalink = files["metalink.xml"].decode()
+    assert ">https://repo.example.org/altai/1.0.0/repodata/repomd.xml</url>" in metalink
+    # One section for all repositories: a client sees one release as a whole.
+    section = files["altai-files.repo"].decode().splitlines()
+    assert [line for line in section if line.startswith("[")] == ["[altai-files]"]
+    place = "https://repo.example.org/altai/channels/files"
+    assert f"metalink={place}/metalink.xml" in section
+    assert section[-2:] == [f"gpgkey={place}/RPM-GPG-KEY-ours", f"       {place}/RPM-GPG-KEY-epel6"]
     assert {"gpgcheck=1", "repo_gpgcheck=1", "skip_if_unavailable=0", "metadata_expire=300"} <= set(section)
     assert not any(line.startswith("baseurl") for line in section)
 
@@ -145,6 +147,12 @@ def test_an_index_that_yum_would_take_for_a_rollback_is_named(run: Run, world: C
     object.__setattr__(run.reporter, "warn", messages.append)
     plan_promotion(run, "1.0.1", "branch")
     (message,) = (message for message in messages if "yum" in message)
-    assert message.startswith(
-        "centos6, deps/epel, deps/misc: the index of 1.0.1 is dated before that of 1.0.0"
-    )
+    assert message.startswith("the index of 1.0.1 is dated before that of 1.0.0: dnf takes it, but yum keeps")
+
+
+def test_a_release_without_an_index_of_the_whole_is_refused(run: Run, world: ChannelWorld) -> None:
+    """An earlier altai-build made it, or somebody took the index away."""
+    directory = world.release("1.0.2")
+    (directory / "repodata/repomd.xml").unlink()
+    with pytest.raises(PublishError, match=r"a channel cannot show release 1\.0\.2"):
+        plan_promotion(run, "1.0.2", "old")
