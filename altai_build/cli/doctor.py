@@ -37,7 +37,7 @@ def doctor(app: App, fix: bool, yes: bool, as_json: bool) -> int:
     if yes and not fix:
         raise click.UsageError("--yes needs --fix")
     if fix:
-        _fix(app, yes)
+        fix_machine(app, yes)
     from altai_build.config import default_config
     from altai_build.pipeline.doctor import check_system
 
@@ -58,7 +58,7 @@ def doctor(app: App, fix: bool, yes: bool, as_json: bool) -> int:
     return next((one.exit_code for one in checks if one.exit_code), 0)
 
 
-def _fix(app: App, yes: bool) -> None:
+def fix_machine(app: App, yes: bool) -> None:
     """Install missing packages where this user may and wants to; else say the command."""
     from altai_build.pipeline.doctor_fix import install, plan_installation
 

@@ -93,6 +93,9 @@ def init(
     config = default_config(root)
     run = app.create_run(config, builds=False) if fetch else app.create_reading_run(config)
     wanted = Wanted(distribution=distribution, arch=arch, tool=tool, files=files, fetch=fetch, jobs=run.jobs)
+    _warn_of_submodule(app, root)
+    if fetch:
+        app.info("fetching the components that are not cloned here")
     steps = plan_first_steps(root, run.workspace, wanted)
     unchecked = check_files(steps, run.workspace)
     if unchecked:
@@ -103,6 +106,15 @@ def init(
     else:
         _print_steps(app, steps, written, dry_run)
     return _REFUSED if steps.is_refused and not dry_run else 0
+
+
+def _warn_of_submodule(app: App, root: Path) -> None:
+    """A submodule is a repository too, but seldom the one whose releases are meant."""
+    from altai_build.tools.git.layout import git_directory
+
+    above, found, _ = (git_directory(root) or "").partition("/.git/modules/")
+    if found:
+        app.warn(f"{root} is a submodule: for releases of the superproject run this in {above}")
 
 
 def _to_json(steps: FirstSteps, written: tuple[str, ...]) -> dict[str, object]:

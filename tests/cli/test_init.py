@@ -24,7 +24,7 @@ def place(tmp_path: Path) -> Path:
 
 def test_init_then_changed_and_plan(place: Path) -> None:
     answer = altai_build("init", "--json", cwd=place)
-    assert answer.code == 0, answer.err
+    assert answer.code == 0 and "submodule" not in answer.err, answer.err
     assert answer.json["distribution"]["id"] == "centos7" and answer.json["distribution"]["guessed"]
     assert [(one["path"], one["state"]) for one in answer.json["components"]] == [
         ("repos/a", "found"),
@@ -45,6 +45,19 @@ def test_init_then_changed_and_plan(place: Path) -> None:
         and "nothing was written" in again.err
     )
     assert "centos7:" in (place / "repos.yaml").read_text()
+
+
+def test_a_submodule_gets_a_warning(tmp_path: Path) -> None:
+    inner = tmp_path / "super" / ".git" / "modules" / "a"
+    Repo(tmp_path / "a").commit({"a.spec": make_spec("a")})
+    inner.parent.mkdir(parents=True)
+    (tmp_path / "a" / ".git").rename(inner)
+    (tmp_path / "a" / ".git").write_text(f"gitdir: {inner}\n")
+    answer = altai_build("init", "--dry-run", cwd=tmp_path / "a")
+    assert (
+        answer.code == 0
+        and f"is a submodule: for releases of the superproject run this in {tmp_path}/super" in answer.err
+    )
 
 
 def test_a_dry_run_prints_what_it_would_write(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ from altai_build.ledger import Artefact, Ledger, Record, read_outcomes
 from altai_build.model.build import FailureKind
 from altai_build.model.checksum import Sha256
 from altai_build.model.coverage_json import coverage_from_json, coverage_to_json
+from altai_build.model.first_steps import Survey
 from altai_build.model.gitlink import CommitId
 from altai_build.model.lock import Choice, ChoiceRule, Lock, LockedPackage, LockedRepository, Requirement
 from altai_build.model.manifest import manifest_from_json, manifest_to_json
@@ -47,9 +48,12 @@ from altai_build.model.sources import read_checksum_list
 from altai_build.model.spec_changelog import read_changelog, read_expanded_changelog
 from altai_build.model.unit_tests import SuiteKind
 from altai_build.model.untrusted_json import parse_json
+from altai_build.pipeline.first_steps import OLDER_TOOLS, Wanted, choose
 from altai_build.pipeline.published import manifest_trust
 from altai_build.rules import provenance as rules
 from altai_build.rules.view import ReleaseView
+from altai_build.stages.first_steps import evidence
+from altai_build.stages.first_steps.definition import choose_key_files, format_definition
 from altai_build.stages.unit_tests.detection import detect_suite
 from altai_build.stages.unit_tests.files import ProjectFiles
 from altai_build.stages.unit_tests.results import parse_results
@@ -85,6 +89,7 @@ from tests.kit.repodata import describe_packages, index_metadata
 from tests.kit.repositories import Package
 from tests.kit.rpms import build_rpm
 from tests.kit.superprojects import DEFINITION, make_spec
+from tests.kit.written_files import older_files
 
 # Of one input; real inputs of this size take milliseconds. CPU time does not depend on what else the machine does.
 SECONDS = 10.0
@@ -322,6 +327,28 @@ def _read_suite_files(data: bytes, _: Path) -> None:
     for more in ((), ("tox.ini",), (".testr.conf",), (".stestr.conf",), ("configure.ac", "Makefile.am")):
         files = ProjectFiles((*more, *paths, "tests/test_a.py"), lambda asked: dict.fromkeys(asked, text))
         detect_suite(files, ["python3-devel"])
+
+
+def _read_first_steps(data: bytes, folder: Path) -> None:
+    """The files that `init` looks at; whatever they say, the definition made of it loads."""
+    text = data.decode("utf-8", "replace")
+    found = [*evidence.find_in_spec("a.spec", text)]
+    for name in ("README", "m.cfg", "builder.yml", "a.repo", "Dockerfile"):
+        found += evidence.find_in_text(name, text)
+    names = (".ayer", ".gear/rules", ".tito/tito.props", "projects.ini", "rdo.yml")
+    files = older_files(dict.fromkeys(names, text), components={f"repos/{text[:20]}": {".gear/rules": text}})
+    for read in OLDER_TOOLS.values():
+        try:
+            imported = read(files)
+        except AltaiError:
+            continue
+        survey = Survey(project="p", commit=None, evidence=(*found, *imported.evidence))
+        choice = choose(survey, Wanted())
+        made = format_definition(survey, choice, choose_key_files(survey, choice.distribution), imported)
+        try:
+            load_config(write(made.encode("utf-8", "surrogateescape"), folder, "repos.yaml"))
+        except AltaiError as error:
+            raise AssertionError(f"a definition that does not load: {error}") from error
 
 
 def _read_coverage(data: bytes, _: Path) -> None:
@@ -620,6 +647,28 @@ _TEST_LOCK = (
 ).encode()
 
 
+_FIRST_STEPS = (
+    b"%define dist .el6\nName: a\n%if 0%{?rhel} >= 7\n%endif\n%changelog\n* Fri Dec 07 2012 A - 1-1.fc17\n",
+    b"BASE_PROJECT=p\nYUM_REPO_BASEURL_RELEASE='http://x.example.org/p'\nA=$(x)\nbuild_os=centos6\n",
+    b"spec: .gear/a.spec\ntar: v@version@:. name=a\ncopy?: *.patch\n",
+    b"[DEFAULT]\ntarget=centos9\nproject_name=p\n[a]\ndisttag = .el7\nblacklist = b c\n",
+    b"packages:\n- {project: a, conf: c}\npackage-configs: {c: {distgit: 'https://x/%(project)s'}}\n"
+    b"releases: [{repos: [{name: el9s}]}]\n",
+    b"FROM fedora:40\nimage: centos:7\nconfig_opts['root'] = 'epel-7-x86_64'\n",
+)
+_FIRST_STEPS_WORDS = (
+    b"\n# TODO: ",
+    b".el9",
+    b"fedora-40",
+    b"disttag = ",
+    b"blacklist = ",
+    b"=",
+    b": ",
+    b"\r",
+    b"\x85",
+)
+
+
 def make_readers(folder: Path) -> Mapping[str, Reader]:
     """All readers by name. Makes a key, a package and a repository in `folder`."""
     key = make_key(folder / "keys")
@@ -645,6 +694,7 @@ def make_readers(folder: Path) -> Mapping[str, Reader]:
         "coverage": Reader(_read_coverage, _COVERAGE),
         "definition": Reader(_read_definition, (DEFINITION.encode(), _DEFINITION)),
         "filelists": Reader(lambda data, place: _read_filelists(data, place, primary), (filelists,)),
+        "first steps": Reader(_read_first_steps, _FIRST_STEPS, _FIRST_STEPS_WORDS, rate=20),
         "gitmodules": Reader(
             objects.read_gitmodules, (gitmodules({"a": "../a", "b/c": "https://x/y"}).encode(),), rate=10
         ),

@@ -29,13 +29,14 @@ _PROSE = re.compile(
     r"(?:\.\d+|\.x)?\b(?!-bit)",
     re.IGNORECASE,
 )
-_DEFINED_DIST = re.compile(r"^\s*%(?:define|global)\s+dist\s+(\S+)", re.MULTILINE)
+_DEFINED_DIST = re.compile(r"^[ \t]*%(?:define|global)[ \t]+dist[ \t]+(\S+)", re.MULTILINE)
 _CONDITION = re.compile(
     r"%\{?\??!?\??(?P<macro>rhel|fedora|centos(?:_ver)?|el\d+|fc\d+)\}?:?\d?\}?\s*(?P<operator>>=|<=|==|>|<)?\s*(?P<number>\d{1,3})?"
 )
 _CHANGELOG = re.compile(r"^\* \w{3} \w{3} +\d+ \d{4}.*$", re.MULTILINE)
 _CONTAINER = re.compile(
-    r"(?:^\s*FROM\s+|\bimage:\s*['\"]?)(?:[\w.-]+(?::\d+)?/)*(?P<image>almalinux|rockylinux|centos|fedora|ubi|ubi-minimal|leap|tumbleweed)"
+    r"(?:^[ \t]*FROM[ \t]+|\bimage:[ \t]*['\"]?)(?:[\w.-]+(?::\d+)?/)*"
+    r"(?P<image>almalinux|rockylinux|centos|fedora|ubi|ubi-minimal|leap|tumbleweed)"
     r"(?P<inner>\d{1,2})?(?:/\w+)?:?(?P<tag>[\w.]*)",
     re.MULTILINE | re.IGNORECASE,
 )
@@ -46,15 +47,15 @@ _KEY_FILE = re.compile(
 )
 # Macros and tags that only one distribution has.
 _OTHERS = (
-    (re.compile(r"^Release:\s*alt\d", re.MULTILINE), "alt", "Release: altN is ALT Linux"),
+    (re.compile(r"^Release:[ \t]*alt\d", re.MULTILINE), "alt", "Release: altN is ALT Linux"),
     (re.compile(r"%mkrel\b|%\{mkrel"), "mageia", "%mkrel is Mageia"),
     (re.compile(r"%\{\?xsrel\}|\bxcpng"), "xcp-ng", "releases as XCP-ng and XenServer have"),
     (
-        re.compile(r"^Distribution:\s*(?:Azure Linux|Mariner)", re.MULTILINE),
+        re.compile(r"^Distribution:[ \t]*(?:Azure Linux|Mariner)", re.MULTILINE),
         "azure-linux",
         "made for Azure Linux",
     ),
-    (re.compile(r"^Distribution:\s*Photon", re.MULTILINE), "photon", "made for Photon"),
+    (re.compile(r"^Distribution:[ \t]*Photon", re.MULTILINE), "photon", "made for Photon"),
 )
 _PROSE_FILES = re.compile(
     r"^(README|RELEASE|INSTALL|RELEASENOTES|BUILDING|HACKING|CONTRIBUTING)", re.IGNORECASE
@@ -219,4 +220,4 @@ def _name_image(image: str, tag: str) -> str | None:
 
 
 def _excerpt(match: re.Match[str]) -> str:
-    return " ".join(match[0].split())[:_LONGEST_EXCERPT]
+    return " ".join(match[0][: 4 * _LONGEST_EXCERPT].split())[:_LONGEST_EXCERPT]

@@ -12,6 +12,7 @@ from altai_build.errors import InputError
 from altai_build.stages.first_steps.texts import CommitFiles
 
 _MOST_SETTINGS = 500
+_LONGEST_VALUE = 4096  # characters
 _ASSIGNMENT = re.compile(r"^\s*(?:export\s+|readonly\s+|declare\s+(?:-\w+\s+)*)?([A-Za-z_]\w*)=(.*)$")
 _EXPANSION = re.compile(r"[$`]")
 
@@ -48,6 +49,8 @@ def read_bash_settings(text: str) -> dict[str, str | None]:
 
 
 def _read_bash_value(written: str) -> str | None:
+    if len(written) > _LONGEST_VALUE:
+        return None
     single_quoted = re.fullmatch(r"'([^']*)'\s*(?:#.*)?;?\s*", written)
     if single_quoted:
         return single_quoted[1]
@@ -66,7 +69,8 @@ def read_ini(name: str, text: str) -> dict[str, dict[str, str]]:
     parser = configparser.RawConfigParser(strict=False, default_section="\0", allow_no_value=True)
     try:
         parser.read_string(text, name)
-    except configparser.Error as error:
+    # A value that goes on below a setting without one: configparser does not catch that.
+    except (configparser.Error, AttributeError) as error:
         raise InputError(
             f"{name} is no INI file", why=str(error)[:500], todo="correct the line that the message names"
         ) from error

@@ -26,6 +26,7 @@ from tests.kit.written_files import older_files
         ('A="$HOME/x"', None),
         ('A="b', None),
         ("A=(b c)", None),
+        ("A='" + "b" * 5000, None),
     ],
 )
 def test_a_value_is_plain_text_or_unknown(
@@ -49,7 +50,7 @@ def test_ini_files() -> None:
     assert read_ini("x", text) == {"DEFAULT": {"a": "%(b)s"}, "s": {"c": "3", "d": ""}}
 
 
-@pytest.mark.parametrize("text", ["a = b\n", "[s\n", "[s]\n= x\n"])
+@pytest.mark.parametrize("text", ["a = b\n", "[s\n", "[s]\n= x\n", "[s]\na\n  b\n"])
 def test_what_is_no_ini_file_is_an_error_with_its_name(text: str) -> None:
     with pytest.raises(InputError) as caught:
         read_ini("tito.props", text)
