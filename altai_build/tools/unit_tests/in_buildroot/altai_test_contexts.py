@@ -262,6 +262,5 @@ def get_recorder():
     global _recorder
     if _recorder is None:
         _recorder = Recorder(os.environ.pop("ALTAI_CONTEXTS"))
-        for name in ("PYTEST_PLUGINS", "NOSE_WITH_ALTAI_CONTEXTS"):
-            os.environ.pop(name, None)
+        os.environ.pop("PYTEST_PLUGINS", None)
     return _recorder

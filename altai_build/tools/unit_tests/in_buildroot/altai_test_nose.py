@@ -12,7 +12,8 @@ MYPY = False
 if MYPY:
     from typing import Any
 
-get_recorder()  # before the tests are imported, which may start processes
+if "ALTAI_CONTEXTS" in os.environ:
+    get_recorder()  # before the tests are imported, which may start processes
 
 
 class NosePlugin(Plugin):  # type: ignore[misc]
@@ -20,6 +21,11 @@ class NosePlugin(Plugin):  # type: ignore[misc]
 
     name = "altai-contexts"
     score = 10000  # before the plugin that takes skipped tests away
+
+    def begin(self):
+        # type: () -> None
+        """Suites that a test starts are not recorded."""
+        os.environ.pop("NOSE_WITH_ALTAI_CONTEXTS", None)
 
     def startContext(self, context):
         # type: (Any) -> None
