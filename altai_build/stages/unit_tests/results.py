@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,9 +36,9 @@ from altai_build.tools.unit_tests.summary import read_summary
 PAYLOAD_LIMIT = 256 << 20
 # By these names they are in the package, and in the folder of -o.
 COVERAGE_FILES = ("coverage.xml", "lcov.info", "cover.out")
-# What timeout(1) exits with.
-_TIMED_OUT = (124, 137)
-_STATUS = re.compile(r"(\d{1,3}) (\d{1,9})\n?")
+# The exit status, the seconds, and whether the time was over.
+_STATUS = re.compile(r"(\d{1,3}) (\d{1,9})( timeout)?\n?")
+_KILLED = 137  # by SIGKILL
 _MOST_RUNS = 10
 _LONGEST_REASON = 500
 _MOST_NAMED = 10
@@ -80,17 +81,15 @@ def parse_results(
         log = files.get(f"{number}/log", b"")
         logs.append(log)
         found = _read_cases(files, number, kind, log, notes)
-        exit_status = int(status[1])
-        runs.append(
-            SuiteRun(exit_status, tuple(found), exit_status in _TIMED_OUT and number == len(runs) + 1)
-        )
+        runs.append(SuiteRun(int(status[1]), tuple(found), status[3] is not None))
     if not runs:
         return SuiteOutcome(SuiteStatus.NOT_RUN, problem="the results of the suite are missing")
     notes += _list_contradictions(files, runs, logs[0])
     carried, refused = _read_left_out(files, selection) if selection is not None else ((), "")
     cases = (*combine_runs(runs), *(carried or ()))
     counts = _count(cases, read_summary(logs[0].decode("utf-8", "replace")), len(carried or ()))
-    judged, problem = _judge(runs, cases, kind)
+    is_counted = kind in COUNTED_KINDS or bool(not cases and _has_report(files))
+    judged, problem = _judge(runs, cases, is_counted)
     if carried is None:
         judged, problem = SuiteStatus.FAILED, problem or refused
     return SuiteOutcome(
@@ -179,8 +178,17 @@ def _read_cases(
     return cases or read_output(kind, log.decode("utf-8", "replace"))
 
 
-def _judge(runs: list[SuiteRun], cases: tuple[TestCase, ...], kind: SuiteKind) -> tuple[SuiteStatus, str]:
-    """The status, and what it says that no test case does."""
+def _has_report(files: Mapping[str, bytes]) -> bool:
+    """Whether a JUnit file of a suite can be read: it says how many tests ran, none too."""
+    for name in filter(re.compile(r"\d/junit-\d+\.xml").fullmatch, files):
+        with suppress(ValueError):
+            read_junit(files[name])
+            return True
+    return False
+
+
+def _judge(runs: list[SuiteRun], cases: tuple[TestCase, ...], is_counted: bool) -> tuple[SuiteStatus, str]:
+    """The status, and what it says that no test case does. `is_counted`: without cases there was no test."""
     last = runs[-1]
     failing = [case for case in cases if case.is_failure]
     if last.exit_status != 0:
@@ -188,11 +196,13 @@ def _judge(runs: list[SuiteRun], cases: tuple[TestCase, ...], kind: SuiteKind) -
             return SuiteStatus.FAILED, "the suite was ended after the time that it may take (test.timeout)"
         if failing:
             return SuiteStatus.FAILED, ""
-        if not cases and kind in COUNTED_KINDS:
+        if last.exit_status == _KILLED:
+            return SuiteStatus.FAILED, "the suite was killed (SIGKILL): by itself, or because memory ran out"
+        if not cases and is_counted:
             return SuiteStatus.NOT_RUN, f"the suite ended with exit status {last.exit_status} and ran no test"
         return SuiteStatus.FAILED, f"the suite ended with exit status {last.exit_status}"
     if failing:
         return SuiteStatus.FAILED, "tests failed, although the suite ended with exit status 0"
-    if not cases and kind in COUNTED_KINDS:
+    if not cases and is_counted:
         return SuiteStatus.NOT_RUN, "the suite ran no test"
     return (SuiteStatus.FLAKY if len(runs) > 1 else SuiteStatus.PASSED), ""

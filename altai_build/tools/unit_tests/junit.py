@@ -26,7 +26,23 @@ def read_junit(data: bytes) -> list[TestCase]:
         raise ValueError("it declares a document type, which JUnit XML has not")
     root = _parse(data)
     cases = [_read_case(node) for node in _list_cases(root)]
+    if not any(case.is_failure for case in cases):
+        cases += _list_unnamed_failures(root)
     return cases
+
+
+def _list_unnamed_failures(root: ElementTree.Element) -> Iterator[TestCase]:
+    """A case for each suite that reports failures, in a document that names none."""
+    for node in root.iter():
+        counts = [node.get(key) or "0" for key in ("failures", "errors")]
+        if get_local_name(node) == "testsuite" and any(count.strip().strip("0") for count in counts):
+            yield make_case(
+                node.get("name") or "",
+                "(not named)",
+                TestStatus.ERROR,
+                message=f"the suite reports {counts[0][:9]} failures and {counts[1][:9]} errors, and names none",
+            )
+            return
 
 
 def _parse(data: bytes) -> ElementTree.Element:

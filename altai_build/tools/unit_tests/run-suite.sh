@@ -252,7 +252,13 @@ run() {
     status=0
     # shellcheck disable=SC2086 # an option with its value, or nothing
     HOME=$top/home timeout $KILL_AFTER "$TIMEOUT" sh -e "$2" </dev/null >"$ALTAI_TEST_RESULTS/.log" 2>&1 || status=$?
-    printf '%s %s\n' "$status" $(($(date +%s) - began)) >"$results/$1/status"
+    elapsed=$(($(date +%s) - began))
+    ended=
+    case $status in
+        # What timeout(1) exits with, and what others can exit with, too.
+        124 | 137) [ "$elapsed" -lt "$TIMEOUT" ] || ended=' timeout' ;;
+    esac
+    printf '%s %s%s\n' "$status" "$elapsed" "$ended" >"$results/$1/status"
     keep_log "$ALTAI_TEST_RESULTS/.log" "$results/$1/log"
     keep_reports "$1"
     tail -n 100 "$results/$1/log"

@@ -29,6 +29,16 @@ def test_cases_of_suites_within_suites() -> None:
     assert single == [TestCase("", "(no name)", TestStatus.PASSED)]
 
 
+def test_failures_that_only_a_suite_reports_are_failures() -> None:
+    (case,) = read_junit(b'<testsuites><testsuite name="a" tests="5" failures="3" errors="0"/></testsuites>')
+    assert (case.suite, case.status) == ("a", TestStatus.ERROR) and case.message.startswith(
+        "the suite reports 3"
+    )
+    assert read_junit(b'<testsuite failures="0" errors=" 00"/>') == []
+    named = b'<testsuite failures="2"><testcase name="b"><failure/></testcase></testsuite>'
+    assert [case.name for case in read_junit(named)] == ["b"]
+
+
 @pytest.mark.parametrize(
     ("data", "why"),
     [
