@@ -8,13 +8,18 @@ from collections.abc import Iterable, Iterator, Sequence
 # ASCII punctuation with a meaning within a line; a backslash removes it (CommonMark, backslash escapes).
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
 
+# GitHub and GitLab tell whoever is named like this, for GitLab's `@all` everybody; no backslash removes it. A space
+# without a width does.
+_MENTION = re.compile(r"(?<!\w)@(?=\w)")
+
 # What begins a list, a rule or a heading at the start of a line.
 _LINE_START = re.compile(r"^(\d*)([-+=.)])(?=\s|[-=]*$)")
 
 
 def escape(text: str) -> str:
-    """Text that is shown as it is."""
-    return _LINE_START.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", _one_line(text)))
+    """Text that is shown as it is, and notifies nobody."""
+    shown = _LINE_START.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", _one_line(text)))
+    return _MENTION.sub("@&#8203;", shown)
 
 
 def code(text: str) -> str:

@@ -24,6 +24,10 @@ def test_escape(text: str, expected: str) -> None:
     assert escape(text) == expected
 
 
+def test_nobody_is_notified() -> None:
+    assert escape("@all, (@x/y) a@b.c @ <m@x>") == r"@&#8203;all, (@&#8203;x/y) a@b.c @ \<m@x\>"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"), [("a", "`a`"), ("a`b", "``a`b``"), ("`a`", "`` `a` ``"), ("", "")]
 )
