@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from altai_build.config import Config, load_config
+from altai_build.config import Config, SourceKind, load_config
 from altai_build.errors import AltaiError
 from altai_build.model.component import ComponentKind
 from altai_build.model.gitlink import CommitId
 from altai_build.pipeline.run import Run, with_mock_dist
 from altai_build.regular_files import read_regular_file
-from altai_build.stages.discover.candidates import find_path_in
+from altai_build.stages.discover.candidates import find_path_in, find_repository_name
 from altai_build.stages.discover.components import Discovery
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
@@ -58,7 +58,7 @@ def select_changed_settings(run: Run, whole: Discovery, since: str) -> dict[str,
     """
     comparison = _compare_commits(run, since, whole.commit)
     return {
-        **_compare_target_files(comparison, whole.sourced),
+        **_compare_target_files(comparison, whole),
         **_compare_definitions(comparison, whole.sourced),
     }
 
@@ -191,13 +191,19 @@ def _list_settings(config: Config, source: ComponentSource) -> dict[str, object]
     return found
 
 
-def _compare_target_files(comparison: _Comparison, sources: Sequence[ComponentSource]) -> dict[str, str]:
-    """Components of targets whose mock configuration, or a file that it includes, or a macro file has changed."""
+def _compare_target_files(comparison: _Comparison, whole: Discovery) -> dict[str, str]:
+    """Components of targets whose mock configuration, or a file that it includes, or a macro file has changed.
+
+    Those that cannot be read are of the superproject's target: it is not left unsaid that they should be built.
+    """
     config = comparison.run.config
     changes: dict[str, str] = {}
     reasons = {}
-    for source in sources:
-        repository = config.repositories.get(source.component.repository or "")
+    own = find_repository_name(config, SourceKind.SUPERPROJECT)
+    listed = [(source.component.name, source.component.repository) for source in whole.sourced]
+    listed += [(component.name, own) for component in whole.unreadable]
+    for component, place in listed:
+        repository = config.repositories.get(place or "")
         if repository is None:
             continue
         name = repository.target
@@ -207,7 +213,7 @@ def _compare_target_files(comparison: _Comparison, sources: Sequence[ComponentSo
                 comparison, config.targets[name].macro_files
             )
         if changes[name]:
-            reasons[source.component.name] = changes[name]
+            reasons[component] = changes[name]
     return reasons
 
 

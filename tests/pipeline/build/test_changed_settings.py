@@ -55,6 +55,18 @@ def test_a_macro_of_the_target_changes_its_components(site: HostSite) -> None:
     assert changed(site) == {"app": reason, "other": reason}
 
 
+def test_a_component_that_cannot_be_read_is_not_left_out(site: HostSite) -> None:
+    files = {
+        name: (site.world.super.path / name).read_text() for name in ("repos.yaml", "mock-configs/m.cfg")
+    }
+    site.world.pin(files, other="f" * 40)
+    (site.world.super.path / "mock-configs/m.cfg").write_text(f"{files['mock-configs/m.cfg']}# changed\n")
+    plan = site.plan(changed_since="HEAD")
+    reason = "mock-configs/m.cfg changed since HEAD"
+    assert plan.reasons == {"app": reason, "other": reason}
+    assert [component.name for component in plan.discovery.unreadable] == ["other"]
+
+
 def test_a_mock_configuration_changes_the_components_of_its_target(site: HostSite) -> None:
     change(site, "mock-configs/m.cfg", "install bash", "install bash base-tool")
     reason = "mock-configs/m.cfg changed since HEAD^"
