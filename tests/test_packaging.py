@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import configparser
+import re
 import shutil
 import subprocess
 import sys
@@ -9,7 +11,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
+from altai_build import __version__
 from tests.kit.checkout import list_tracked
 from tests.kit.cli import ROOT, altai_build
 from tests.kit.superprojects import World, make_files
@@ -64,3 +69,14 @@ def test_commands_find_their_data_without_the_checkout(wheel: Path, tmp_path: Pa
     # Specs are evaluated by scripts that the sandbox sees.
     made = altai_build("srpm", "--json", cwd=world.super.path, env=env)
     assert [row["status"] for row in made.json] == ["built"], made.err
+
+
+def test_the_spec_has_the_version_and_every_library() -> None:
+    spec = (ROOT / "packaging" / "altai-build.spec").read_text(encoding="utf-8")
+    assert re.findall(r"^Version: *(.*)", spec, re.MULTILINE) == [__version__]
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg", encoding="utf-8")
+    lines = settings["options"]["install_requires"].splitlines()
+    needed = {canonicalize_name(Requirement(line).name) for line in lines if line and line[0] not in "# "}
+    named = re.findall(r"^(?:Requires|Recommends): *python3dist\(([^)]*)\)", spec, re.MULTILINE)
+    assert sorted(named) == sorted(needed)
