@@ -251,7 +251,9 @@ def test_work_tree_has_the_commits_of_removed_components(sample: Path, history: 
     assert not (sample / "altai/repos/altai/python-zabbix-api").exists()
 
 
-def test_second_run_makes_the_same_commits(sample: Path, testbed: Path, tmp_path: Path) -> None:
+def test_second_run_makes_the_same_commits_and_adds_altai_build_when_asked(
+    sample: Path, testbed: Path, tmp_path: Path
+) -> None:
     (tmp_path / "template/hooks").mkdir(parents=True)
     hostile = tmp_path / "gitconfig"
     hostile.write_text(f"[user]\nname = Someone Else\n[init]\ntemplateDir = {tmp_path / 'template'}\n")
@@ -262,13 +264,18 @@ def test_second_run_makes_the_same_commits(sample: Path, testbed: Path, tmp_path
         "TZ": "Asia/Tokyo",
     }
     (tmp_path / "empty").mkdir()
-    result = make(
-        "--testbed", testbed, "--baseurl", "http://mirror.example/altai", tmp_path / "empty", env=env
-    )
+    words = ("--testbed", testbed, "--baseurl", "http://mirror.example/altai", "--with-altai-build")
+    result = make(*words, tmp_path / "empty", env=env)
     assert result.returncode == 0, result.stderr
     for first in sorted(sample.glob("*.git")):
         second = tmp_path / "empty" / first.name
-        assert git(first, "show-ref") == git(second, "show-ref")
+        if first.name != "altai.git":
+            assert git(first, "show-ref") == git(second, "show-ref")
+    second = tmp_path / "empty" / "altai.git"
+    assert git(second, "rev-parse", "main^") == git(sample / "altai.git", "rev-parse", "main")
+    added = {"repos/altai/altai-build": git(ROOT, "rev-parse", "HEAD").strip()}
+    assert gitlinks(second, "main") == {**gitlinks(sample / "altai.git", "main"), **added}
+    assert (tmp_path / "empty/altai/repos/altai/altai-build/packaging/altai-build.spec").is_file()
     assert (sample / "history.json").read_bytes() == (tmp_path / "empty" / "history.json").read_bytes()
 
 
