@@ -45,11 +45,15 @@ def altai_build(
         capture_output=True,
         check=False,
     )
-    err = re.sub(r"^\d\d:\d\d:\d\d ", "", result.stderr.decode(), flags=re.MULTILINE)
-    answer = CliResult(result.returncode, result.stdout.decode(), err)
+    answer = CliResult(result.returncode, result.stdout.decode(), strip_times(result.stderr.decode()))
     assert answer.code != 70 and "Traceback" not in answer.err, f"a bug came to light: {answer.err}"
     check_form(words, answer)
     return answer
+
+
+def strip_times(err: str) -> str:
+    """Lines of progress without the time of day before each, which they have in a pipe."""
+    return re.sub(r"^\d\d:\d\d:\d\d ", "", err, flags=re.MULTILINE)
 
 
 def check_form(words: Sequence[str | Path], answer: CliResult) -> None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.kit.cli import PROGRAM, ROOT, CliResult, check_form
+from tests.kit.cli import PROGRAM, ROOT, CliResult, check_form, strip_times
 
 UID = 54321
 FIRST, COUNT = 3_000_000, 65536
@@ -90,7 +90,7 @@ class User:
     def altai_build(self, *words: str | Path, start: tuple[str, ...] = ()) -> CliResult:
         """Run altai-build."""
         done = self.run(sys.executable, *PROGRAM, *words, start=start)
-        answer = CliResult(done.returncode, done.stdout, done.stderr)
+        answer = CliResult(done.returncode, done.stdout, strip_times(done.stderr))
         assert answer.code != 70 and "Traceback" not in answer.err, f"a bug came to light: {answer.err}"
         check_form(words, answer)
         return answer
