@@ -293,13 +293,15 @@ def _list_next(steps: FirstSteps, keys: KeyFiles) -> Iterator[str]:
     if ignore is not None and ignore.status is FileStatus.DIFFERENT:
         yield "add the lines that git should ignore to .gitignore, see above"
     yield "check this machine and the definition: `altai-build doctor`"
-    yield f"commit: `git add {' '.join(_list_top_names(steps))} && git commit`"
+    yield f"commit: `git add {' '.join(_list_top_names(steps, keys))} && git commit`"
     yield "see what would be built, and in which order: `altai-build plan`"
     if any(source.mirror for source in (steps.choice.distribution.more if steps.choice.distribution else ())):
         yield "build, then choose third-party packages: `altai-build build`, `altai-build deps lock`"
     yield "make a release: `altai-build release 1.0.0`"
 
 
-def _list_top_names(steps: FirstSteps) -> list[str]:
+def _list_top_names(steps: FirstSteps, keys: KeyFiles) -> list[str]:
+    """What a person commits: the files of the plan, and the folder of the keys where some are missing."""
     names = dict.fromkeys(one.path.partition("/")[0] for one in steps.files)
-    return [*names, "keys"]
+    missing = keys.own_found is None or list_missing_keys(steps.survey, steps.choice, keys)
+    return [*names, *(["keys"] if missing else [])]

@@ -51,6 +51,7 @@ def test_the_files_are_written_and_a_second_time_nothing_is(repo: Repo, tmp_path
     other = plan_first_steps(repo.path, workspace, Wanted(distribution="el9"))
     assert other.is_refused and "+  el9:" in other.files[0].difference
     assert "`altai-build plan`" in " ".join(steps.next)
+    assert "commit: `git add repos.yaml mock-configs .gitignore keys && git commit`" in steps.next
 
 
 def test_what_an_older_tool_has_not(repo: Repo, tmp_path: Path) -> None:
