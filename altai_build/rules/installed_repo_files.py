@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import configparser
 import posixpath
+import re
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from altai_build.errors import AltaiError, describe_cause
+from altai_build.model.channel import CHANNELS_FOLDER, METALINK_NAME
 from altai_build.model.findings import Finding, Severity
 from altai_build.model.openpgp import KeyFingerprint
 from altai_build.rules.rule import Rule
@@ -20,14 +22,15 @@ _FOLDERS = ("/etc/yum.repos.d", "/etc/zypp/repos.d")
 _MAX_PAYLOAD = 16 << 20  # bytes of a package with a .repo file
 _SWITCHES = ("gpgcheck", "repo_gpgcheck")
 _ON = ("1", "yes", "true", "on")
+_CHANNEL = re.compile(rf"/{CHANNELS_FOLDER}/[^/]+/{re.escape(METALINK_NAME)}$")
 _FIX = "correct the .repo file in the sources of the package and release again"
 
 
 def check_installed_repo_files(rule: Rule, view: ReleaseView, project: str) -> Iterator[Finding]:
     """Signature checks are on, refused ones are no success, and keys that a section names as files are installed.
 
-    What is wrong with a section of this project is an error; where a section leaves a setting to dnf.conf, or is of
-    another project, it is a warning.
+    What is wrong with a section of this project is an error. Where a section leaves a setting to dnf.conf, or a key to
+    the operating system, or is of another project, it is a warning.
     """
     built = {
         package.path for package in (view.manifest.packages if view.manifest else ()) if package.build_origin
@@ -81,8 +84,10 @@ def _check_section(
     is_ours: bool,
 ) -> Iterator[tuple[str, Severity]]:
     for switch in _SWITCHES:
-        if section.get(switch, "").lower() not in _ON:
-            yield f"does not set {switch}=1", Severity.ERROR
+        # Without the setting dnf.conf decides.
+        value = section.get(switch, "").lower()
+        if value not in _ON:
+            yield f"does not set {switch}=1", Severity.ERROR if value else Severity.WARNING
     skips = section.get("skip_if_unavailable")
     if skips is None or skips.lower() in _ON:
         severity = Severity.WARNING if skips is None else Severity.ERROR
@@ -92,10 +97,13 @@ def _check_section(
         for url in section.get("gpgkey", "").replace(",", " ").split()
         if url.startswith("file:///")
     ]
+    # Of other sections it is not known which packages they have; the operating system may have their keys.
+    is_channel = is_ours and _CHANNEL.search(section.get("metalink", "")) is not None
     for file in files:
         if file not in installed:
-            yield f"names the key file {file}, which no package of this release installs", Severity.ERROR
-    if is_ours and files and view.manifest is not None and all(file in content for file in files):
+            severity = Severity.ERROR if is_channel else Severity.WARNING
+            yield f"names the key file {file}, which no package of this release installs", severity
+    if is_channel and files and all(file in content for file in files):
         missing = _list_missing_keys(view, [content[file] for file in files])
         if missing:
             yield f"names key files that lack {', '.join(missing)}", Severity.ERROR

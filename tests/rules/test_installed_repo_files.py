@@ -16,7 +16,9 @@ KEYS = "/etc/pki/rpm-gpg/RPM-GPG-KEY-altai"
 def test_what_machines_will_follow_is_examined(materials: Materials, tmp_path: Path) -> None:
     """Errors in sections of this project, warnings about others; nothing about what is right."""
     ours, theirs = materials.ours.public.read_text(), materials.theirs.public.read_text()
-    with_keys = f"[altai-stable]\nmetalink=https://x/metalink.xml\n{RIGHT}gpgkey=file://{{}}\n"
+    with_keys = (
+        f"[altai-stable]\nmetalink=https://x/channels/stable/metalink.xml\n{RIGHT}gpgkey=file://{{}}\n"
+    )
     files = {
         "right": {"altai.repo": with_keys.format(KEYS), KEYS: ours + theirs},
         "few": {"few.repo": with_keys.format(f"{KEYS}-few"), f"{KEYS}-few": ours},
@@ -24,6 +26,8 @@ def test_what_machines_will_follow_is_examined(materials: Materials, tmp_path: P
         "weak": {"weak.repo": "[altai]\ngpgcheck=0\nrepo_gpgcheck=1\nskip_if_unavailable=True\n"},
         "other": {"other.repo": "[other]\ngpgcheck=1\n[altai-x]\ngpgcheck=1\nrepo_gpgcheck=yes\n"},
         "odd": {"odd.repo": "gpgcheck=1\n"},
+        # As Altai had it: the operating system has the key of its updates.
+        "real": {"real.repo": "[altai-updates]\nbaseurl=$altai/u\ngpgcheck=1\ngpgkey=file:///etc/pki/os\n"},
     }
     packages = [
         Package(
@@ -54,6 +58,13 @@ def test_what_machines_will_follow_is_examined(materials: Materials, tmp_path: P
         ("other", warning, "[other] does not set repo_gpgcheck=1"),
         ("other", warning, "[other] does not set skip_if_unavailable=0"),
         ("other", warning, "[altai-x] does not set skip_if_unavailable=0"),
+        ("real", warning, "[altai-updates] does not set repo_gpgcheck=1"),
+        ("real", warning, "[altai-updates] does not set skip_if_unavailable=0"),
+        (
+            "real",
+            warning,
+            "[altai-updates] names the key file /etc/pki/os, which no package of this release installs",
+        ),
         ("weak", error, "[altai] does not set gpgcheck=1"),
         ("weak", error, "[altai] does not set skip_if_unavailable=0"),
     ]
