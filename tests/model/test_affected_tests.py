@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from altai_build.model.affected_tests import (
     AffectedTests,
@@ -16,6 +19,7 @@ from altai_build.model.affected_tests import (
     find_word,
     select_tests,
 )
+from altai_build.model.python_functions import find_functions
 from altai_build.model.test_record import ContextRecord, RecordedTest
 
 LIBRARY = """\
@@ -202,3 +206,63 @@ def test_a_function_that_begins_to_keep_state() -> None:
 def test_a_record_that_does_not_tell() -> None:
     assert select(record=ContextRecord(unusable="why")) == EverythingRuns("why")
     assert select(record=replace(RECORD, outside="a process")) == EverythingRuns("a process")
+
+
+# What each of five functions adds, from which argument on it calls one of those behind it, and how many behind it.
+PROGRAMS = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(-2, 2), st.integers(1, 4)), min_size=5, max_size=5
+)
+
+
+def write_program(steps: Sequence[tuple[int, int, int]]) -> str:
+    functions = []
+    for number, (plus, least, callee) in enumerate(steps):
+        called = number + callee
+        more = (
+            f"    if x > {least}:\n        return {plus} + f{called}(x - 1)\n" if called < len(steps) else ""
+        )
+        functions.append(f"def f{number}(x):\n    ran.append({number})\n{more}    return {plus}\n")
+    return "\n\n".join(functions)
+
+
+def run_program(text: str) -> list[tuple[int, frozenset[int]]]:
+    """What each test returns, and the functions that it runs: a test for each function and argument."""
+    found = []
+    for number in range(5):
+        for argument in range(-3, 4):
+            ran: list[int] = []
+            names: dict[str, Any] = {"ran": ran}
+            exec(text, names)
+            found.append((names[f"f{number}"](argument), frozenset(ran)))
+    return found
+
+
+@settings(max_examples=50)
+@given(PROGRAMS, st.integers(0, 4), st.tuples(st.integers(0, 3), st.integers(-2, 2)))
+def test_every_test_that_ends_differently_is_affected(
+    steps: list[tuple[int, int, int]], changed: int, step: tuple[int, int]
+) -> None:
+    before, now = write_program(steps), write_program([
+        (*step, one[2]) if number == changed else one for number, one in enumerate(steps)
+    ])  # fmt: skip
+    old, new = run_program(before), run_program(now)
+    names = [f"t.test_{number}" for number in range(len(old))]
+    rows = [(function.first, function.last, number) for number, function in enumerate(find_functions(before))]
+    record = ContextRecord(
+        contexts=("", *names),
+        tests=tuple(RecordedTest(name, "t", name[2:], "passed", 0, "t.py", False, None) for name in names),
+        sets=(
+            *(",".join(str(test + 1) for test, (_, ran) in enumerate(old) if one in ran) for one in range(5)),
+            "0",
+        ),
+        files={"lib.py": [[1, 1, 5], *rows]},
+        tree={"lib.py": "old"},
+    )  # fmt: skip
+    access = FileAccess(lambda oids: {"old": before, "new": now}, lambda word, besides: None)
+    found = select_tests(record, "base", [change()] if before != now else [], access)
+    assert isinstance(found, AffectedTests)
+    different = {number for number, (one, other) in enumerate(zip(old, new)) if one[0] != other[0]}
+    assert different.isdisjoint(found.carried)
+    # And no more than those that ran it.
+    ran = {number for number, (_, functions) in enumerate(old) if changed in functions}
+    assert set(range(len(names))) - set(found.carried) == (ran if before != now else set())
