@@ -104,6 +104,12 @@ def write_pipeline(
         branch = name_main_branch(RepositoryHistory(superproject))
         if branch is not None and check_setting(branch) is None:
             settings["branch"] = branch
+        else:
+            why = "is not known" if branch is None else f"has a name that a pipeline cannot hold: {branch}"
+            reporter.warn(
+                f"the main branch {why}; pushes to `{PipelineSettings.branch}` start jobs: name the right one with "
+                "--branch NAME"
+            )
     path = file if file is not None else superproject / get_pipeline_path(service)
     if os.path.lexists(path) and not (force and path.is_file()):
         raise InputError(

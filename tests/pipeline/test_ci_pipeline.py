@@ -21,19 +21,24 @@ def write(repo: Repo, **given: str) -> str:
     return file.read_text()
 
 
-def test_the_main_branch_is_that_of_the_remote_or_a_usual_one(tmp_path: Path) -> None:
+def test_the_main_branch_is_that_of_the_remote_or_a_usual_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     repo = Repo(tmp_path / "super")
     assert 'branches: ["main"]' in write(repo)
+    assert "the main branch is not known; pushes to `main` start jobs" in capsys.readouterr().err
     tip = repo.commit({"README": "x"}, branch="master")
     assert 'branches: ["master"]' in write(repo)
     repo.git("update-ref", "refs/remotes/origin/trunk", tip)
     repo.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk")
     assert 'branches: ["trunk"]' in write(repo)
     assert 'branches: ["given"]' in write(repo, branch="given")
+    assert "the main branch" not in capsys.readouterr().err
     # A name that a service would read as something else is not taken over.
     repo.git("update-ref", "refs/remotes/origin/it's", tip)
     repo.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/it's")
     assert 'branches: ["main"]' in write(repo)
+    assert "has a name that a pipeline cannot hold: it's; pushes to" in capsys.readouterr().err
 
 
 def test_what_is_no_file_is_not_replaced_by_force(tmp_path: Path) -> None:
