@@ -62,6 +62,8 @@ def test_what_is_wrong_is_an_error_or_a_finding_and_distrust_a_warning(
         assert not report.is_ok and {finding.severity.value for finding in report.findings} >= {"error"}
         with pytest.raises(InputError, match=r"there is no release 9\.9"):
             releases.read("9.9")
+        with pytest.raises(InputError, match="names no file"):
+            releases.read("1.0\0")
     assert warnings and "no pinned key signed it" in warnings[0]
     with pytest.raises(api.AltaiError, match="there are no releases"), api.open_releases(folder / "nowhere"):
         pass

@@ -64,6 +64,8 @@ def name_location(text: str) -> str:
             "an empty text names no release, and no place of releases",
             todo="give a version, `latest`, a folder or a URL",
         )
+    if "\0" in text:
+        raise InputError(f"{text!r} names no file", why="no name has a NUL in it", todo="correct the name")
     scheme, separator, _ = text.partition(":/")
     if not separator or "/" in scheme or is_web_url(text):
         return text
