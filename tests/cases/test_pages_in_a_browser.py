@@ -119,7 +119,7 @@ def test_packages_are_searched_sorted_and_led_to_without_a_complaint_or_a_reques
         page.locator("a.node.component").first.focus()
         assert page.locator("#graph-picture.choosing .edge.on").count() > 0
         page.keyboard.press("Enter")
-        assert page.locator("tr:target").is_visible()
+        page.locator("tr:target").wait_for()
         assert page.get_by_label("Search").input_value() == ""
         # By the keyboard: the head of the column is a button.
         head = page.locator("#package-table thead th", has_text="size")
@@ -151,7 +151,7 @@ def test_a_log_is_shown_in_the_page_as_text(browser: Browser, site: Path) -> Non
         text = visit.page.locator("dialog pre")
         assert text.inner_text().startswith("make: done\nmake: done\n") and EVIL in text.inner_text()
         visit.page.keyboard.press("Escape")
-        assert visit.page.locator("dialog").count() == 0
+        visit.page.locator("dialog").wait_for(state="detached")
         assert visit.complaints == []
         assert [url for url in visit.requests if not url.startswith((server, "data:"))] == []
 
