@@ -23,6 +23,17 @@ TOP_PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "CONTRIBUTING.md", "CHA
 _LINK = re.compile(r"\]\(([^)#\s:]+)(#[^)\s]*)?\)")
 
 
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Give headings the anchors that they have on the repository's server, so that links work in both places."""
+    config.mdx_configs.setdefault("toc", {})["slugify"] = make_anchor
+    return config
+
+
+def make_anchor(heading: str, separator: str) -> str:
+    """The anchor of a heading as GitHub makes it: each blank is a hyphen, and other punctuation is left out."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", separator)
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the files of the repository's top folder that are pages."""
     for name, page in TOP_PAGES.items():
