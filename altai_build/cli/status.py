@@ -24,7 +24,7 @@ _NOT_READ = "specs (`plan`), signatures (`verify`), work trees, mirrors and prog
 @json_option
 @click.pass_obj
 def status(app: App, as_json: bool) -> int:
-    """Show what is configured, released, changed since, and wrong.
+    """Show what is released, changed since, and wrong.
 
     What is wrong is listed with what to do. Only files and git are read, which takes a moment: specs are not, and
     nothing is verified or downloaded. Exit code 3 when repos.yaml cannot be read.

@@ -20,7 +20,7 @@ case "${0##*/} $*" in
     *$FAILING*) exit 1 ;;
 esac
 """
-STATIC = ["ruff", "ruff", "mypy", "vulture", "shellcheck", "shfmt"]
+STATIC = ["ruff", "ruff", "mypy", "mkdocs", "vulture", "shellcheck", "shfmt"]
 ON_TWO_CORES = "--numprocesses=2 --dist=loadfile --no-loadscope-reorder"
 
 
@@ -38,7 +38,7 @@ class Checkout:
         subprocess.run(["git", "init", "--quiet", self.place], check=True)
         self._path = self.place / ".venv" / "bin"
         self._path.mkdir(parents=True)
-        programs = ("ruff", "mypy", "vulture", "coverage", "python", "shellcheck", "shfmt", "nproc")
+        programs = ("ruff", "mypy", "mkdocs", "vulture", "coverage", "python", "shellcheck", "shfmt", "nproc")
         for stub in [self.place / "scripts" / "setup", *(self._path / name for name in programs)]:
             stub.write_text(STUB)
             stub.chmod(0o755)
