@@ -270,6 +270,7 @@ def start_child(
     input: bytes | None = None,
     stdout: IO[bytes] | None = None,
     merge_stderr: bool = False,
+    stderr: IO[bytes] | None = None,
     grace: float = 0.0,
     umask: int = -1,
     memory: int | None = None,
@@ -278,7 +279,7 @@ def start_child(
 
     With `grace` it gets SIGTERM, and SIGKILL only after so many seconds: for programs that must clean up, as mock,
     whose children lead sessions of their own. Without a `umask` it has that of this process. `memory` is
-    the most that it and each of its children may use, in bytes of data.
+    the most that it and each of its children may use, in bytes of data. Its errors go to the file `stderr`, or a pipe.
     """
     if any("\0" in word for word in argv):
         raise InputError("a name holds a NUL byte and cannot be given to a program", why=quote_command(argv))
@@ -292,7 +293,7 @@ def start_child(
             list(argv),
             stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
             stdout=subprocess.PIPE if stdout is None else stdout,
-            stderr=subprocess.STDOUT if merge_stderr else subprocess.PIPE,
+            stderr=subprocess.STDOUT if merge_stderr else subprocess.PIPE if stderr is None else stderr,
             env=child_environment(env),
             cwd=cwd,
             umask=umask,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import IO
 
 from altai_build.errors import InputError
 from altai_build.regular_files import read_regular_file
@@ -33,11 +36,11 @@ def can_archive_roots() -> bool:
 def write_archive(root: Path, archive: Path) -> None:
     """Write the files of a buildroot, which nothing changes meanwhile. Raises ProgramFailed."""
     command = [*_TAR, *_SAME, "--create", "--file=-", f"--directory={root}", "."]
-    with process.start_child(command) as child, open(archive, "wb") as target:
+    with _start_tar(command, archive.parent) as (child, said), open(archive, "wb") as target:
         assert child.stdout is not None
         write_zstd(child.stdout, target)
         child.wait()
-        result = process.make_result(child)
+        result = process.make_result(child, err=_read_cause(said))
     if result.returncode != 0:
         raise process.ProgramFailed(result)
 
@@ -66,27 +69,41 @@ def read_archive(archive: Path, file_list: Path, place: Path) -> None:
 def _extract(archive: Path, root: Path) -> None:
     command = [*_TAR, "--extract", "--same-owner", "--same-permissions", "--file=-", f"--directory={root}"]
     size = 0
-    # In a file, because it may be more than a pipe holds: a line for each entry.
-    with TemporaryFile(dir=root.parent) as said:
-        with process.start_child(command, input=b"archive", stdout=said, merge_stderr=True) as child:
-            assert child.stdin is not None
-            try:
-                for piece in read_zstd(archive):
-                    size += len(piece)
-                    if size > _MAX_ROOT_SIZE:
-                        raise InputError(f"the archive {archive.name} holds more than {_MAX_ROOT_SIZE} bytes")
-                    child.stdin.write(piece)
-                child.stdin.close()
-            except EOFError as error:
-                raise InputError(f"the archive {archive.name} is damaged", why=str(error)) from error
-            except BrokenPipeError:
-                # Its exit status says why.
-                pass
-            child.wait()
-            result = process.make_result(child)
-        if result.returncode != 0:
-            said.seek(0)
-            raise InputError(
-                f"this user cannot unpack the archive {archive.name}",
-                why=said.readline(_LONGEST_LINE).decode("utf-8", "replace").strip() or "tar failed",
-            )
+    with _start_tar(command, root.parent, input=b"archive") as (child, said):
+        assert child.stdin is not None
+        try:
+            for piece in read_zstd(archive):
+                size += len(piece)
+                if size > _MAX_ROOT_SIZE:
+                    raise InputError(f"the archive {archive.name} holds more than {_MAX_ROOT_SIZE} bytes")
+                child.stdin.write(piece)
+            child.stdin.close()
+        except EOFError as error:
+            raise InputError(f"the archive {archive.name} is damaged", why=str(error)) from error
+        except BrokenPipeError:
+            # Its exit status says why.
+            pass
+        child.wait()
+        result = process.make_result(child, err=_read_cause(said))
+    if result.returncode != 0:
+        raise InputError(
+            f"this user cannot unpack the archive {archive.name}", why=result.error_text or "tar failed"
+        )
+
+
+@contextmanager
+def _start_tar(
+    command: Sequence[str], folder: Path, *, input: bytes | None = None
+) -> Iterator[tuple[process.ChildProcess, IO[bytes]]]:
+    """A running tar and, in a file in the folder, what it says: that may be a line for each entry."""
+    with (
+        TemporaryFile(dir=folder) as said,
+        process.start_child(command, input=input, stderr=said) as child,
+    ):
+        yield child, said
+
+
+def _read_cause(said: IO[bytes]) -> bytes:
+    """The first line of what tar said: the others follow from it, or say the same of other files."""
+    said.seek(0)
+    return said.readline(_LONGEST_LINE)

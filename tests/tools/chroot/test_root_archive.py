@@ -6,6 +6,8 @@ import os
 import stat
 import subprocess
 import sys
+import tarfile
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from altai_build.errors import InputError
 from altai_build.tools.chroot.file_list import find_change, get_list_path, write_file_list
 from altai_build.tools.chroot.root_archive import can_archive_roots, read_archive, write_archive
 from altai_build.tools.process import ProgramFailed
+from altai_build.tools.repo.compression import read_zstd
 from tests.conftest import Require
 from tests.kit.cli import ROOT
 
@@ -94,3 +97,24 @@ def test_root_without_the_right_to_make_devices_is_told_which(root: Path, tmp_pa
 def test_what_tar_says_is_the_error(tmp_path: Path) -> None:
     with pytest.raises(ProgramFailed, match="tar"):
         write_archive(tmp_path / "missing", tmp_path / "archive")
+
+
+def test_tar_may_say_more_than_a_pipe_holds(root: Path, tmp_path: Path) -> None:
+    """Of each socket it says that it is left out."""
+    for number in range(400):
+        os.mknod(root / f"{number:0200}", stat.S_IFSOCK | 0o666)
+    write = (
+        "import sys; from pathlib import Path; from altai_build.tools.chroot.root_archive import write_archive; "
+        "write_archive(*map(Path, sys.argv[1:]))"
+    )
+    # In a process that can be ended: a tar that nobody reads waits for ever.
+    subprocess.run(
+        [sys.executable, "-c", write, str(root), str(tmp_path / "archive")],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+        check=True,
+    )
+    written = BytesIO(b"".join(read_zstd(tmp_path / "archive")))
+    with tarfile.open(fileobj=written) as archive:
+        assert "./usr/bin/su" in archive.getnames()
