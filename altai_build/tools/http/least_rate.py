@@ -14,6 +14,10 @@ from altai_build.tools import process
 # the first byte counts, so the headers of an answer must arrive within it.
 LEAST_RATE = 1000
 WINDOW = 30.0
+# Whoever sends only a little more than that all the time could hold a run for days: after these seconds a transfer must
+# have been so many times as fast on average. So it lasts at most PATIENCE, and what its bytes take at that rate.
+PATIENCE = 600.0
+_AVERAGE = 10
 # How many times within the window the rate is looked at.
 _LOOKS = 30
 
@@ -65,8 +69,12 @@ class LeastRate:
 
     def _watch(self) -> None:
         counts = deque([0], maxlen=_LOOKS)
-        while not self._done.wait(self._window / _LOOKS):
+        average = _AVERAGE * self._rate
+        # Not by the clock: a machine that is suspended is no slow server.
+        watched = 0.0
+        while not self._done.wait(pause := self._window / _LOOKS):
             received = self._received
+            watched += pause
             try:
                 process.end_stopped_thread()
             except KeyboardInterrupt:
@@ -75,6 +83,11 @@ class LeastRate:
             if len(counts) == _LOOKS and received - counts[0] < self._rate * self._window:
                 self._stop(
                     f"the server sent less than {self._rate} bytes a second for {self._window:g} seconds"
+                )
+                return
+            if received < average * (watched - PATIENCE):
+                self._stop(
+                    f"the server sent less than {average} bytes a second on average, after {watched:g} seconds"
                 )
                 return
             counts.append(received)

@@ -40,6 +40,20 @@ def test_a_repository_may_have_another_rate(
     assert patient.reason == ""
 
 
+def test_a_server_that_stays_just_above_the_least_rate_has_no_endless_time(
+    connection: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(least_rate, "WINDOW", 0.3)
+    monkeypatch.setattr(least_rate, "PATIENCE", 0.1)
+    rate = LeastRate()
+    # Twice what is asked for within the window.
+    rate.count(605)
+    with rate:
+        rate.add(connection)
+        assert connection.recv(1) == b""
+    assert rate.reason == "the server sent less than 10000 bytes a second on average, after 0.17 seconds"
+
+
 def test_nothing_is_watched_after_the_last_byte(
     connection: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
