@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
@@ -27,7 +27,7 @@ from altai_build.model.channel import (
     history_to_json,
     is_channel_name,
 )
-from altai_build.regular_files import read_regular_file
+from altai_build.regular_files import read_regular_file, resolve_links
 from altai_build.tools.files import (
     CannotWriteError,
     make_directory,
@@ -39,10 +39,12 @@ from altai_build.tools.files import (
 )
 from altai_build.tools.openpgp.signing import SigningKey
 from altai_build.tools.openpgp.verify import verify_detached
+from altai_build.tools.tree import walk_tree
 
 # Of a channel: the folders that its link has pointed to, those that were not finished or removed, and the next link.
 _FOLDER = re.compile(r"(?:\.gone\.)?\.(?P<channel>[a-z][a-z0-9_-]*)\.(?:[0-9]+|staging-.+|next)")
 _MAX_FILE = 64 << 20  # bytes of a file of a channel
+_MOST_STRAYS = 10  # that are named
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def read_channel(
 
 
 def _check_files(folder: Path, history: ChannelHistory) -> None:
-    """Raise DistrustedError unless the files of a channel are those that its signed history lists."""
+    """Raise DistrustedError unless the files of a channel are those that its signed history lists, and no others."""
     wrong = []
     for path, digest in history.files.items():
         try:
@@ -115,8 +117,23 @@ def _check_files(folder: Path, history: ChannelHistory) -> None:
             continue
         if hashlib.sha256(data).hexdigest() != digest:
             wrong.append(f"{path}: it is not the file that the signed history lists")
+    wrong += _list_strays(folder, {*history.files, HISTORY_NAME, f"{HISTORY_NAME}.asc"})
     if wrong:
         raise _make_distrust(history.channel, "\n".join(wrong))
+
+
+def _list_strays(folder: Path, listed: Container[str]) -> list[str]:
+    """What is wrong with the other files in the folder of a channel: web servers give them to machines, too."""
+    try:
+        strays = [
+            entry.path
+            for entry in walk_tree(resolve_links(folder))
+            if not entry.is_folder and entry.path not in listed
+        ]
+    except OSError as error:
+        return [f"{os.fsdecode(error.filename or folder)}: {describe_cause(error)}"]
+    named = [f"{path}: the signed history does not list it" for path in strays[:_MOST_STRAYS]]
+    return named + ([f"and {len(strays) - len(named)} more"] if len(strays) > len(named) else [])
 
 
 def _make_distrust(name: str, why: str) -> DistrustedError:

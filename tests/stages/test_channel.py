@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -26,13 +27,16 @@ def key(materials: Materials) -> Iterator[SigningKey]:
         yield key
 
 
-def switch(releases: Path, key: SigningKey, count: int) -> None:
+def switch(
+    releases: Path, key: SigningKey, count: int, more: Mapping[str, bytes] = MappingProxyType({})
+) -> None:
     """Let the channel `stable` show the release of its n-th promotion."""
     history = replace(HISTORY, promotions=HISTORY.promotions[:count], files={})
     version = history.last.version.encode()
     (releases / history.last.version).mkdir(parents=True, exist_ok=True)
     (releases / history.last.version / "SHA256SUMS").write_bytes(version)
-    switch_channel(releases, history, {"altai-stable.repo": version, "deps/epel/metalink.xml": version}, key)
+    files = {"altai-stable.repo": version, "deps/epel/metalink.xml": version, **more}
+    switch_channel(releases, history, files, key)
 
 
 def read(releases: Path, key: SigningKey) -> ChannelHistory:
@@ -130,6 +134,21 @@ def test_what_was_changed_is_not_believed(tmp_path: Path, key: SigningKey, mater
     with pytest.raises(DistrustedError) as caught:
         read(tmp_path, key)
     assert "there is no history.json.asc" in caught.value.why
+
+
+def test_files_that_the_history_does_not_list(tmp_path: Path, key: SigningKey) -> None:
+    switch(tmp_path, key, 1)
+    folder = tmp_path / "channels" / "stable"
+    (folder / "deps/other.repo").symlink_to("/dev/null")
+    with pytest.raises(DistrustedError, match="stable is not what was promoted") as caught:
+        read(tmp_path, key)
+    assert caught.value.why == "deps/other.repo: the signed history does not list it"
+    for number in range(10):
+        (folder / str(number)).touch()
+    with pytest.raises(DistrustedError) as caught:
+        read(tmp_path, key)
+    assert caught.value.why.split("\n")[0] == "0: the signed history does not list it"
+    assert caught.value.why.split("\n")[10:] == ["and 1 more"]
 
 
 def test_the_history_of_another_channel_is_not_believed(tmp_path: Path, key: SigningKey) -> None:

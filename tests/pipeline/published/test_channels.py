@@ -47,8 +47,7 @@ def test_without_a_key_a_channel_is_compared_with_its_own(tmp_path: Path, key: S
     switch(tmp_path, key, 1)
     (channel,) = read_channels(OpenedChannels(tmp_path), ())
     assert isinstance(channel.error, DistrustedError)
-    own = tmp_path / "channels" / "stable" / "RPM-GPG-KEY-ours"
-    own.write_bytes(key.file.read_bytes())
+    switch(tmp_path, key, 2, {"RPM-GPG-KEY-ours": key.file.read_bytes()})
     (channel,) = read_channels(OpenedChannels(tmp_path), ())
     assert (channel.trust, channel.error) == (TrustLevel.OWN_KEYS, None)
 
