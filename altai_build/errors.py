@@ -62,6 +62,17 @@ def describe_cause(error: BaseException) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
+def advise_on_place(error: OSError) -> str:
+    """What to do about a place that cannot be written or read, by the reason that the kernel gives."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "free disk space there"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "correct the permissions there"
+    if error.errno == errno.EROFS:
+        return "make the file system writable"
+    return "correct what is wrong there"
+
+
 def quote_path(path: object) -> str:
     """A path in a command of a `todo`, so that it can be pasted into a shell."""
     import shlex  # slow to load, and only errors need it

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from altai_build.regular_files import read_regular_file
-from altai_build.tools.files import cannot_write_error, make_directory, sync_directory, write_atomically
+from altai_build.tools.files import CannotWriteError, make_directory, sync_directory, write_atomically
 from altai_build.tools.sealed_json import dump_sealed, load_sealed, read_sealed
 
 # What reading a document of another form raises; the last for numbers without end.
@@ -78,7 +78,7 @@ class Ledger:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise cannot_write_error(self.path, error) from error
+            raise CannotWriteError(self.path, error) from error
         # A run that was killed while writing leaves half a line; the work of that line is done again.
         self._torn = not data.endswith(b"\n") and bool(data)
         for line in data.split(b"\n"):
@@ -122,7 +122,7 @@ class Ledger:
                 if is_new:
                     sync_directory(self.path.parent)
             except OSError as error:
-                raise cannot_write_error(self.path, error) from error
+                raise CannotWriteError(self.path, error) from error
             self._torn = False
             for record in records:
                 self._index_record(record)

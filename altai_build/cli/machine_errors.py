@@ -6,14 +6,14 @@ import errno
 import os
 
 from altai_build.cli.streams import STREAM_NAMES
-from altai_build.errors import AltaiError, InputError, MissingToolError
+from altai_build.errors import AltaiError, InputError, MissingToolError, advise_on_place
 
 # What to do about errors that neither space nor permissions cure.
 _CURES = {
     errno.EMFILE: "raise the limit of open files (ulimit -n), or use fewer --jobs, and rerun",
     errno.ENFILE: "close programs that keep many files open, or raise fs.file-max, and rerun",
+    errno.EFBIG: "raise the limit of the size of files (ulimit -f), or name another --workspace DIR, and rerun",
     errno.EIO: "see `dmesg` for errors of the disk, or name another --workspace DIR, and rerun",
-    errno.EROFS: "make the file system writable, or name another --workspace DIR, and rerun",
     errno.EOPNOTSUPP: "use a file system with locks (flock), permissions and symbolic links, and rerun",
     errno.ENOSYS: "run it where the kernel has this (in a container: with /proc), and rerun",
 }
@@ -58,7 +58,7 @@ def describe_machine_error(error: Exception) -> AltaiError | None:
         why=_find_full_disks(error, file),
         todo=_CURES.get(
             error.errno or 0,
-            "free disk space or fix the permissions there, or name another --workspace DIR, and rerun",
+            f"{advise_on_place(error)}, or name another --workspace DIR, and rerun",
         ),
     )
 

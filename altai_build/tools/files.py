@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from altai_build.errors import InputError
+from altai_build.errors import InputError, advise_on_place
 from altai_build.regular_files import open_regular_file, read_regular_file
 from altai_build.tools.tree import walk_tree
 
@@ -29,12 +29,11 @@ _SYNC_THREADS = 8
 class CannotWriteError(InputError):
     """A path cannot be written."""
 
-    def __init__(self, path: Path, why: str) -> None:
+    def __init__(self, path: Path, error: OSError) -> None:
         super().__init__(
             f"cannot write to {path}",
-            why=why,
-            todo="free some space, correct the permissions or choose another directory (--workspace, -o, "
-            "release.directory)",
+            why=error.strerror or str(error),
+            todo=f"{advise_on_place(error)}, or choose another directory (--workspace, -o, release.directory)",
         )
         self.path = path
 
@@ -52,7 +51,7 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644, durable: boo
         while (descriptor := _open_partial(partial)) is None:
             pass
     except OSError as error:
-        raise cannot_write_error(path.parent, error) from error
+        raise CannotWriteError(path.parent, error) from error
     with os.fdopen(descriptor, "wb") as stream:
         try:
             stream.truncate()
@@ -173,7 +172,7 @@ def make_directory(path: Path, *, mode: int = 0o755, durable: bool = False) -> P
             for folder in (path, *missing):
                 sync_directory(folder.parent)
     except OSError as error:
-        raise cannot_write_error(path, error) from error
+        raise CannotWriteError(path, error) from error
     return path
 
 
@@ -188,7 +187,7 @@ def scratch_directory(parent: Path, prefix: str) -> Iterator[Path]:
         while (made := _make_locked_directory(parent, prefix)) is None:
             pass
     except OSError as error:
-        raise cannot_write_error(parent, error) from error
+        raise CannotWriteError(parent, error) from error
     path, lock = made
     try:
         yield path
@@ -374,13 +373,8 @@ def file_lock(path: Path, *, blocking: bool = True) -> Iterator[bool]:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise cannot_write_error(path, error) from error
+        raise CannotWriteError(path, error) from error
     try:
         yield lock_descriptor(descriptor, blocking=blocking)
     finally:
         os.close(descriptor)
-
-
-def cannot_write_error(path: Path, error: OSError) -> CannotWriteError:
-    """The error for a path that cannot be written."""
-    return CannotWriteError(path, error.strerror or str(error))

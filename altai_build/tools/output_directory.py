@@ -9,7 +9,7 @@ from pathlib import Path
 from altai_build.errors import InputError
 from altai_build.model.release_files import CHECKSUMS_NAME, MANIFEST_NAME
 from altai_build.tools.files import (
-    cannot_write_error,
+    CannotWriteError,
     link_or_copy,
     make_directory,
     scratch_directory,
@@ -68,5 +68,5 @@ def copy_all_into(sources: Iterable[Path], folder: Path) -> list[Path]:
             place = folder
             sync_directory(folder)
         except OSError as error:
-            raise cannot_write_error(place, error) from error
+            raise CannotWriteError(place, error) from error
     return places

@@ -58,7 +58,9 @@ def test_a_machine_at_its_limits_is_no_bug(
     ("number", "cure"),
     [
         (errno.ENOSPC, "free disk space"),
-        (errno.EACCES, "free disk space or fix the permissions"),
+        (errno.EACCES, "correct the permissions there, or name another --workspace DIR, and rerun"),
+        (errno.EROFS, "make the file system writable, or name"),
+        (errno.EBUSY, "correct what is wrong there, or name"),
         (errno.EMFILE, "ulimit -n"),
         (errno.ENOSYS, "with /proc"),
     ],
@@ -66,6 +68,7 @@ def test_a_machine_at_its_limits_is_no_bug(
 def test_the_advice_fits_the_reason(number: int, cure: str) -> None:
     described = describe_machine_error(OSError(number, os.strerror(number), "/some/file"))
     assert described is not None and cure in described.todo
+    assert ("free disk space" in described.todo) == (number == errno.ENOSPC)
 
 
 def test_a_library_that_cannot_be_loaded_is_a_missing_program(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from altai_build.model.gitlink import CommitId, GitlinkChange
 from altai_build.model.quantity import format_count
 from altai_build.pipeline.bisect.culprits import Culprit, find_culprit, find_difference, list_changed_settings
 from altai_build.pipeline.bisect.testing import CommitTester, describe_failure
+from altai_build.pipeline.build.component_names import NoSuchComponent
 from altai_build.pipeline.build.pins import read_pins
 from altai_build.pipeline.run import Run
 from altai_build.stages.build.cache import ReleasedBuild
@@ -107,6 +108,7 @@ def _require_good(test: CommitTest, tester: CommitTester, end: HistoryCommit) ->
     if test.answer is Answer.GOOD:
         return
     if test.answer is Answer.SKIP:
+        _require_component(tester, end)
         raise InputError(
             f"whether {tester.component} is good at {test.commit[:12]} cannot be tested",
             why=describe_failure(test),
@@ -118,6 +120,17 @@ def _require_good(test: CommitTest, tester: CommitTester, end: HistoryCommit) ->
         todo="name an earlier commit with --good; where there is none, look at what changed in the buildroot: "
         f"`altai-build explain {tester.component}`",
     )
+
+
+def _require_component(tester: CommitTester, end: HistoryCommit) -> None:
+    """Raise NoSuchComponent where the last commit has none of that name either: then no other commit helps."""
+    try:
+        tester.plan(end.id)
+    except NoSuchComponent:
+        raise
+    except InputError:
+        # It may be for another reason that nothing can be tested there.
+        return
 
 
 def _describe_settings(run: Run, start: CommitId, end: HistoryCommit) -> str:

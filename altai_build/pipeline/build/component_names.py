@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from altai_build.pipeline.run import Run
 
 
+class NoSuchComponent(InputError):
+    """A name is of no component of a commit."""
+
+
 def select_by_name(discovery: Discovery, names: Sequence[str]) -> Discovery:
-    """The components with these names or paths, or that make these packages. Raises InputError naming all unknown ones.
+    """The components with these names or paths, or that make these packages. Raises NoSuchComponent naming all others.
 
     A package's name counts only where no component has that name.
     """
@@ -30,7 +34,7 @@ def select_by_name(discovery: Discovery, names: Sequence[str]) -> Discovery:
     known |= {name for component in discovery.without_srpm for name in (component.name, component.path)}
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise InputError(
+        raise NoSuchComponent(
             f"no such component: {', '.join(unknown)}",
             why=suggest_each(unknown, known),
             todo="give a component's name or path, or its package's name; `altai-build plan` lists the components",

@@ -74,7 +74,8 @@ def find_release(releases: Path, named: str) -> Path:
     if "/" in named:
         refuse_folder_of_releases(named)
     versions = list_releases(releases)
-    hint = suggest(named, [*versions, LATEST_LINK])
+    has_latest = (releases / LATEST_LINK / MANIFEST_NAME).is_file()
+    hint = suggest(named, [*versions, *([LATEST_LINK] if has_latest else [])])
     raise InputError(
         f"there is no release {named}",
         why=f"{directory / MANIFEST_NAME} does not exist"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from altai_build import __version__
-from altai_build.errors import InputError, UnreachableError
+from altai_build.errors import InputError, UnreachableError, advise_on_place
 from altai_build.model.connection import USUAL_CONNECTION, ConnectionSettings
 from altai_build.model.quantity import format_size
 from altai_build.regular_files import open_regular_file
@@ -307,7 +307,9 @@ def _store(
             os.fsync(stream.fileno())
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-            raise _make_space_error(url, path.parent, error.strerror or str(error)) from error
+            raise _make_space_error(
+                url, path.parent, error.strerror or str(error), advise_on_place(error)
+            ) from error
         raise
     if part.total is not None and stored != part.total and not rate.reason:
         raise UnreachableError(
@@ -326,11 +328,11 @@ def _check_space(url: str, folder: Path, needed: int) -> None:
         raise _make_space_error(url, folder, why)
 
 
-def _make_space_error(url: str, folder: Path, why: str) -> InputError:
+def _make_space_error(url: str, folder: Path, why: str, advice: str = "free disk space there") -> InputError:
     return InputError(
         f"cannot write {without_password(url)} to {folder}",
         why=why,
-        todo="free disk space, or choose another --workspace",
+        todo=f"{advice}, or choose another --workspace",
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from altai_build.errors import BuildError, InputError
 from altai_build.model.bisection import Answer, Bisection, Source
 from altai_build.pipeline.bisect.run import bisect
+from altai_build.pipeline.build.component_names import NoSuchComponent
 from tests.kit.builders import HostSite, noarch_component
 
 _BROKEN = "echo 'error: broken'; exit 1"
@@ -95,14 +96,21 @@ def test_ends_that_are_none_are_errors(site: HostSite) -> None:
         bisect(site.run, "lib", "HEAD~1", "HEAD")
     with pytest.raises(InputError, match="there is no commit after HEAD up to HEAD"):
         bisect(site.run, "lib", "HEAD", "HEAD")
-    with pytest.raises(InputError, match="no such component: lip"):
+    with pytest.raises(NoSuchComponent) as unknown:
         bisect(site.run, "lip", "HEAD~1", "HEAD")
+    assert (unknown.value.what, unknown.value.why) == ("no such component: lip", "lip: did you mean lib?")
     site.world.super.git("branch", "side", "HEAD~1")
     side = site.world.super.commit({"README": "side"}, branch="side")
     with pytest.raises(InputError, match="not in the first-parent history"):
         bisect(site.run, "app", side, "HEAD")
     with pytest.raises(InputError, match="the test command stopped the search"):
         bisect(site.run, "lib", "HEAD~1", "HEAD", command="kill -9 $$")
+    site.world.component("repos/later", noarch_component("later"))
+    site.world.pin()
+    with pytest.raises(InputError) as early:
+        bisect(site.run, "later", "HEAD~1", "HEAD")
+    assert "no such component: later" in early.value.why
+    assert early.value.todo == "name another good commit"
 
 
 def test_a_rewound_pin_is_the_answer(site: HostSite) -> None:

@@ -46,6 +46,17 @@ def test_a_wrong_name_is_an_error_with_a_suggestion(releases: Path) -> None:
     assert caught.value.todo == f"did you mean 1.0.10 or 1.0.9? releases in {releases}: 1.0.9, 1.0.10, 1.1.0"
 
 
+def test_latest_is_suggested_only_where_it_is(releases: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        find_release(releases, "lates")
+    assert caught.value.todo.startswith("did you mean latest? ")
+    (releases / "latest").unlink()
+    for named in ("lates", "latest"):
+        with pytest.raises(InputError) as caught:
+            find_release(releases, named)
+        assert caught.value.todo == f"releases in {releases}: 1.0.9, 1.0.10, 1.1.0"
+
+
 def test_the_file_of_a_release_is_no_release(releases: Path) -> None:
     file = releases / "1.0.9" / "release.json"
     with pytest.raises(InputError) as caught:
