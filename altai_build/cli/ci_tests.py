@@ -102,16 +102,10 @@ def describe_tests(result: CiResult) -> Iterator[str]:
 
 
 def _cells(tests: TestResult) -> Sequence[str]:
-    counts = tests.counts
-    numbers = (
-        ("-", "-", "-")
-        if counts is None
-        else (str(counts.tests), str(counts.failures + counts.errors), str(counts.skipped))
-    )
     return (
         markdown.escape(tests.component),
         tests.status.value,
-        *numbers,
+        *tests.describe_counts(),
         f"{tests.seconds:.0f}",
         markdown.escape(tests.reason.split("\n")[0]),
     )

@@ -89,20 +89,18 @@ def describe_results(results: Sequence[TestResult], changed_since: str | None = 
     tests = sum(result.counts.tests for result in tested if result.counts is not None)
     carried = sum(len(result.carried) for result in tested)
     earlier = f", {carried} of them carried over from earlier commits" if carried else ""
-    what = f"{format_count(len(tested), 'component')} tested, {format_count(tests, 'test')}{earlier}"
+    unknown = sum(result.has_unknown_counts for result in tested)
+    others = f", and an unknown number in {format_count(unknown, 'component')}" if unknown else ""
+    what = f"{format_count(len(tested), 'component')} tested, {format_count(tests, 'test')}{earlier}{others}"
     return f"{what}: {', '.join(counts)}"
 
 
 def _cells(result: TestResult, coverage: CoverageTable) -> tuple[str, ...]:
-    counts = result.counts
-    numbers = ("-", "-", "-")
-    if counts is not None:
-        numbers = (str(counts.tests), str(counts.failures + counts.errors), str(counts.skipped))
     reused = " (reused)" if result.is_reused else ""
     return (
         result.component,
         f"{result.status.value}{reused}",
-        *numbers,
+        *result.describe_counts(),
         f"{result.seconds:.0f}",
         *list_cells(coverage.find(result.component)),
         result.reason.split("\n")[0],

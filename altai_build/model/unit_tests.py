@@ -186,9 +186,9 @@ def find_later_failures(runs: Sequence[SuiteRun]) -> tuple[TestCase, ...]:
 class SuiteOutcome:
     """What a test run left: the cases after all reruns, the outputs of its runs, coverage files by name.
 
-    `counts` is None where only the exit status is known. `problem` says what no test case does; `folder` is where the
-    source was in the buildroot. `record` is what each test ran, as the suite wrote it; `refused` says why tests ran
-    that were to be left out.
+    `counts` is None where only the exit status is known, or some of the results cannot be read. `problem` says what no
+    test case does; `folder` is where the source was in the buildroot. `record` is what each test ran, as the suite
+    wrote it; `refused` says why tests ran that were to be left out.
     """
 
     status: SuiteStatus
@@ -261,6 +261,21 @@ class TestResult:
     def counts(self) -> TestCounts | None:
         """How its tests ended; None where that is not known."""
         return self.outcome.counts if self.outcome is not None else None
+
+    @property
+    def has_unknown_counts(self) -> bool:
+        """Whether tests ran, or may have, and nobody knows how many."""
+        has_run = self.status in (SuiteStatus.FAILED, SuiteStatus.FLAKY, SuiteStatus.PASSED)
+        return has_run and self.outcome is not None and self.counts is None
+
+    def describe_counts(self) -> tuple[str, str, str]:
+        """How many tests ran, failed, and were skipped; `-` where none could."""
+        if self.has_unknown_counts:
+            return ("unknown", "unknown", "unknown")
+        if self.counts is None:
+            return ("-", "-", "-")
+        counts = self.counts
+        return (str(counts.tests), str(counts.failures + counts.errors), str(counts.skipped))
 
     @property
     def seconds(self) -> float:

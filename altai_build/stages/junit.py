@@ -146,8 +146,13 @@ def _list_cases(result: TestResult) -> Sequence[TestCase]:
     )
     if not result.cases:
         return [whole]
-    is_told = not result.status.is_bad or any(case.is_failure for case in result.cases)
-    return result.cases if is_told else [*result.cases, whole]
+    cases = list(result.cases)
+    if result.status.is_bad and not any(case.is_failure for case in cases):
+        cases.append(whole)
+    if result.has_unknown_counts:
+        why = "how many there were is unknown: some results of the suite cannot be read"
+        cases.append(TestCase(suite="", name="other tests", status=TestStatus.SKIPPED, message=why))
+    return cases
 
 
 def _is_failure(row: BuildResult) -> bool:

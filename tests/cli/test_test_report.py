@@ -39,6 +39,9 @@ def test_one_line_for_all() -> None:
         make_result(SuiteStatus.PASSED),
         make_result(SuiteStatus.NONE),
     ]
-    assert describe_results(results) == "2 components tested, 3 tests: 2 passed, 1 without a suite"
+    assert describe_results(results) == (
+        "2 components tested, 3 tests, and an unknown number in 1 component: 2 passed, 1 without a suite"
+    )
+    assert describe_results(results[::2]) == "1 component tested, 3 tests: 1 passed, 1 without a suite"
     assert describe_results(results[2:]) == "nothing was tested: none of 1 component has a suite"
     assert describe_results([], "v1") == "no component has changed since v1"

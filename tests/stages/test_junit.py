@@ -7,7 +7,14 @@ from xml.etree import ElementTree
 
 from altai_build.model.build import BuildResult, FailureKind
 from altai_build.model.component_status import ComponentStatus
-from altai_build.model.unit_tests import SuiteOutcome, SuiteStatus, TestCase, TestResult, TestStatus
+from altai_build.model.unit_tests import (
+    SuiteOutcome,
+    SuiteStatus,
+    TestCase,
+    TestResult,
+    TestStatus,
+    count_cases,
+)
 from altai_build.stages.junit import format_junit, format_tests
 from tests.kit.junit import find_junit_errors
 
@@ -91,8 +98,19 @@ def test_no_component_is_an_empty_suite() -> None:
 
 
 def make_tests(component: str, status: SuiteStatus, *cases: TestCase) -> TestResult:
-    outcome = SuiteOutcome(status, cases=cases, seconds=2.0)
+    outcome = SuiteOutcome(status, cases=cases, counts=count_cases(cases) if cases else None, seconds=2.0)
     return TestResult(component, "0" * 40, status, "why", outcome=outcome, causes=("first", "second"))
+
+
+def test_that_there_are_other_tests_is_a_case_where_their_number_is_unknown() -> None:
+    known = make_tests("nova", SuiteStatus.PASSED, TestCase("m.C", "a", TestStatus.PASSED))
+    assert known.outcome is not None
+    unknown = replace(known, outcome=replace(known.outcome, counts=None))
+    (suite,) = ElementTree.fromstring(format_tests([unknown]))
+    assert [(case.get("name"), [node.tag for node in case]) for case in suite] == [
+        ("a", []),
+        ("other tests", ["skipped"]),
+    ]
 
 
 def test_tests_of_earlier_commits_are_suites_of_their_own() -> None:

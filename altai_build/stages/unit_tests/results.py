@@ -87,9 +87,10 @@ def parse_results(
     notes += _list_contradictions(files, runs, logs[0])
     carried, refused = _read_left_out(files, selection) if selection is not None else ((), "")
     cases = (*combine_runs(runs), *(carried or ()))
-    counts = _count(cases, read_summary(logs[0].decode("utf-8", "replace")), len(carried or ()))
-    is_counted = kind in COUNTED_KINDS or bool(not cases and _has_report(files))
-    judged, problem = _judge(runs, cases, is_counted)
+    is_whole = _are_reports_read(files)
+    counts = _count(cases, read_summary(logs[0].decode("utf-8", "replace")), len(carried or ()), is_whole)
+    is_counted = kind in COUNTED_KINDS or bool(not cases and is_whole and _has_report(files))
+    judged, problem = _judge(runs, cases, is_counted, is_whole)
     if carried is None:
         judged, problem = SuiteStatus.FAILED, problem or refused
     return SuiteOutcome(
@@ -109,9 +110,14 @@ def parse_results(
     )
 
 
-def _count(cases: Sequence[TestCase], summary: TestCounts | None, carried: int) -> TestCounts | None:
-    """How many tests there were; where the output names only those that failed, its summary has all. None: unknown."""
-    if not cases and summary is None:
+def _count(
+    cases: Sequence[TestCase], summary: TestCounts | None, carried: int, is_whole: bool
+) -> TestCounts | None:
+    """How many tests there were; where the output names only those that failed, its summary has all. None: unknown.
+
+    Without `is_whole` there are results that could not be read.
+    """
+    if summary is None and not (cases and is_whole):
         return None
     found = count_cases(cases)
     if summary is None or not summary.tests or summary.tests + carried <= found.tests:
@@ -187,8 +193,25 @@ def _has_report(files: Mapping[str, bytes]) -> bool:
     return False
 
 
-def _judge(runs: list[SuiteRun], cases: tuple[TestCase, ...], is_counted: bool) -> tuple[SuiteStatus, str]:
-    """The status, and what it says that no test case does. `is_counted`: without cases there was no test."""
+def _are_reports_read(files: Mapping[str, bytes]) -> bool:
+    """Whether each JUnit file of the first run, which has all tests, can be read."""
+    if files.get("too-large"):
+        return False
+    try:
+        for name in filter(re.compile(r"1/junit-\d+\.xml").fullmatch, files):
+            read_junit(files[name])
+    except ValueError:
+        return False
+    return True
+
+
+def _judge(
+    runs: list[SuiteRun], cases: tuple[TestCase, ...], is_counted: bool, is_whole: bool
+) -> tuple[SuiteStatus, str]:
+    """The status, and what it says that no test case does. `is_counted`: without cases there was no test.
+
+    Without `is_whole` there are results that could not be read, and so nobody knows that.
+    """
     last = runs[-1]
     failing = [case for case in cases if case.is_failure]
     if last.exit_status != 0:
@@ -198,11 +221,12 @@ def _judge(runs: list[SuiteRun], cases: tuple[TestCase, ...], is_counted: bool) 
             return SuiteStatus.FAILED, ""
         if last.exit_status == _KILLED:
             return SuiteStatus.FAILED, "the suite was killed (SIGKILL): by itself, or because memory ran out"
-        if not cases and is_counted:
+        if not cases and is_counted and is_whole:
             return SuiteStatus.NOT_RUN, f"the suite ended with exit status {last.exit_status} and ran no test"
         return SuiteStatus.FAILED, f"the suite ended with exit status {last.exit_status}"
     if failing:
         return SuiteStatus.FAILED, "tests failed, although the suite ended with exit status 0"
     if not cases and is_counted:
-        return SuiteStatus.NOT_RUN, "the suite ran no test"
+        unread = "whether a test ran is unknown: the JUnit file of the suite cannot be read"
+        return SuiteStatus.NOT_RUN, "the suite ran no test" if is_whole else unread
     return (SuiteStatus.FLAKY if len(runs) > 1 else SuiteStatus.PASSED), ""

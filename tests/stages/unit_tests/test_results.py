@@ -8,7 +8,7 @@ import pytest
 
 from altai_build.model.affected_tests import AffectedTests
 from altai_build.model.test_record import ContextRecord, RecordedTest
-from altai_build.model.unit_tests import SuiteKind, SuiteStatus, TestCounts, TestStatus
+from altai_build.model.unit_tests import SuiteKind, SuiteStatus, TestCounts, TestResult, TestStatus
 from altai_build.stages.unit_tests.results import parse_results
 
 GOOD = b'<testsuite><testcase classname="m" name="a"/></testsuite>'
@@ -33,6 +33,12 @@ PYTEST, COMMAND = SuiteKind.PYTEST, SuiteKind.COMMAND
          "the suite ran no test"),
         ({"1/status": b"0 0\n", "1/junit-1.xml": b"<testsuite failures='1'/>"}, COMMAND, SuiteStatus.FAILED,
          "tests failed, although the suite ended with exit status 0"),
+        ({"1/status": b"0 0\n", "1/junit-1.xml": b"<broken"}, PYTEST, SuiteStatus.NOT_RUN,
+         "whether a test ran is unknown: the JUnit file of the suite cannot be read"),
+        ({"1/status": b"5 0\n", "1/junit-1.xml": b"<broken"}, PYTEST, SuiteStatus.FAILED,
+         "the suite ended with exit status 5"),
+        ({"1/status": b"0 0\n", "1/junit-1.xml": b"<broken", "1/junit-2.xml": b"<testsuite/>"}, COMMAND,
+         SuiteStatus.PASSED, ""),
         ({"1/status": b"124 9\n"}, COMMAND, SuiteStatus.FAILED, "the suite ended with exit status 124"),
         ({"1/status": b"137 9\n"}, COMMAND, SuiteStatus.FAILED,
          "the suite was killed (SIGKILL): by itself, or because memory ran out"),
@@ -74,6 +80,17 @@ def test_what_a_run_leaves() -> None:
 def test_output_counts_where_there_is_no_junit_file() -> None:
     outcome = parse_results({"1/status": b"0 1\n", "1/log": b"test_a (m.C) ... ok\n"}, SuiteKind.UNITTEST)
     assert (outcome.status, outcome.counts) == (SuiteStatus.PASSED, TestCounts(tests=1))
+
+
+@pytest.mark.parametrize("unread", [{"1/junit-2.xml": b"<broken"}, {"too-large": b"junit-2.xml\n"}])
+def test_the_number_of_tests_is_unknown_where_results_cannot_be_read(unread: Mapping[str, bytes]) -> None:
+    outcome = parse_results({"1/status": b"0 1\n", "1/junit-1.xml": GOOD, **unread}, COMMAND)
+    assert (outcome.status, outcome.counts, len(outcome.cases)) == (SuiteStatus.PASSED, None, 1)
+    result = TestResult("x", "", outcome.status, "why", outcome=outcome)
+    assert result.describe_counts() == ("unknown", "unknown", "unknown")
+    # What the output counts is known.
+    printed = {"1/status": b"0 1\n", "1/log": b"Ran 4 tests in 0.1s\n\nOK\n", "1/junit-1.xml": GOOD, **unread}
+    assert parse_results(printed, COMMAND).counts == TestCounts(tests=4)
 
 
 RECORD = ContextRecord(
