@@ -21,7 +21,7 @@ case "${0##*/} $*" in
 esac
 """
 STATIC = ["ruff", "ruff", "mypy", "mkdocs", "vulture", "shellcheck", "shfmt"]
-ON_TWO_CORES = "--numprocesses=2 --dist=loadfile --no-loadscope-reorder"
+ON_TWO_CORES = "--numprocesses=3 --dist=loadfile --no-loadscope-reorder"
 
 
 class Checkout:
