@@ -66,6 +66,18 @@ def test_help_has_an_example_and_the_list_of_commands_has_whole_sentences(
         assert "--json" in shown
 
 
+def test_docs_list_the_commands_with_format() -> None:
+    page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    listed = re.search(r"The commands with one table as their result have it:(.*?)\.", page, re.DOTALL)
+    assert listed is not None
+    having = [
+        " ".join(path)
+        for path, command in COMMANDS
+        if any("--format" in parameter.opts for parameter in command.params)
+    ]
+    assert re.findall("`(.*?)`", listed[1]) == sorted(having)
+
+
 def test_an_option_of_commands_before_the_command_is_explained(tmp_path: Path) -> None:
     answer = altai_build("--json", "plan", cwd=tmp_path)
     assert answer.code == 2
