@@ -1,14 +1,17 @@
-"""README and docs: links have a target, the example definition loads, every verb is listed."""
+"""README and docs: links have a target, complete definitions load, every verb is listed."""
 
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
 
 from altai_build.cli.main import VERBS
-from altai_build.config import load_config
+from altai_build.config import Config, load_config
+from altai_build.config.schema import SourceKind
+from altai_build.model.distribution import find_distribution
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ["README.md", "CHANGELOG.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
@@ -29,15 +32,50 @@ def test_the_readme_names_every_verb_and_no_other() -> None:
     assert sorted(re.findall(r"`([a-z-]+)`", "".join(rows))) == sorted(VERBS)
 
 
-def test_the_readmes_definition_loads(tmp_path: Path) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)
-    assert found
-    file = tmp_path / "repos.yaml"
-    file.write_text(re.sub(r"^   ", "", found[1], flags=re.MULTILINE))
-    places = tmp_path / "mock-configs"
-    places.mkdir()
-    (places / "altai-centos6-x86_64.cfg").write_bytes(
-        (ROOT / "mock-configs" / "altai-centos6-x86_64.cfg").read_bytes()
-    )
-    assert load_config(file).project == "altai"
+def find_definitions(name: str) -> list[str]:
+    """The complete definitions of a page: the blocks of YAML that begin with `project:`."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    blocks = re.findall(r"^ *```yaml\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
+    return [block for block in map(textwrap.dedent, blocks) if block.startswith("project:")]
+
+
+DEFINITIONS = [(name, number) for name in PAGES for number in range(len(find_definitions(name)))]
+
+
+def load_definition(name: str, number: int, folder: Path) -> Config:
+    file = folder / "repos.yaml"
+    file.write_text(find_definitions(name)[number])
+    return load_config(file)
+
+
+def test_the_pages_have_definitions() -> None:
+    assert {name for name, _ in DEFINITIONS} == {"README.md", "docs/own-superproject.md"}
+
+
+@pytest.mark.parametrize(("name", "number"), DEFINITIONS)
+def test_definitions_load(name: str, number: int, tmp_path: Path) -> None:
+    assert load_definition(name, number, tmp_path).project == "altai"
+
+
+@pytest.mark.parametrize(("name", "number"), [one for one in DEFINITIONS if one[0] != "README.md"])
+def test_definitions_are_those_that_init_writes(name: str, number: int, tmp_path: Path) -> None:
+    config = load_definition(name, number, tmp_path)
+    (target,) = config.targets.values()
+    distribution = find_distribution(target.name)
+    assert distribution is not None
+    assert target.mock_config == f"altai-{target.name}-{target.arch}"
+    assert dict(target.macros) == dict(distribution.macros)
+
+    def at_target(url: str) -> str:
+        return url.replace("$basearch", target.arch)
+
+    assert [(one.name, one.url, one.key) for one in target.base] == [
+        (one.name, at_target(one.url), one.key) for one in distribution.base
+    ]
+    mirrors = [one for one in config.repositories.values() if one.source is SourceKind.MIRROR]
+    assert {(one.name, one.url, one.key) for one in mirrors} == {
+        (one.mirror, at_target(one.url), one.key) for one in distribution.more if one.mirror
+    }
+    assert {(key.name, key.file.name) for key in config.keys.values() if not key.is_signing_key} == {
+        (key.name, key.file) for key in distribution.keys
+    }
