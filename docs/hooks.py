@@ -1,4 +1,5 @@
-"""For mkdocs: README.md and its neighbours are pages too, and the page of commands has the help of each.
+"""For mkdocs: README.md and its neighbours are pages too; the page of commands has the help of each, that of troubles
+every error text.
 
 Links to other files of the repository lead to its server.
 """
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import click
+from error_texts import describe_errors
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
@@ -48,6 +50,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """
     if page.file.src_uri == "commands.md":
         markdown += "\n".join(describe_commands(click.Context(cli, info_name="altai-build")))
+    elif page.file.src_uri == "troubleshooting.md":
+        markdown += "\n".join(describe_errors(ROOT / "altai_build"))
     at_top = page.file.src_uri in TOP_PAGES.values()
     folder = ROOT if at_top else ROOT / "docs"
 
