@@ -161,7 +161,8 @@ class ErrorTexts:
         elif isinstance(node, ast.Call):
             self._calls.append(Call(module, node, functions, owner))
         for child in ast.iter_child_nodes(node):
-            self._collect(module, child, functions, owner)
+            if not isinstance(child, (ast.Name, ast.Constant, ast.expr_context)):
+                self._collect(module, child, functions, owner)
 
     def _find_classes(self) -> None:
         """Find the classes of errors: what they are given is as `AltaiError.__init__` or their own has it."""
