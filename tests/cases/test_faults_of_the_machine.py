@@ -22,9 +22,9 @@ from tests.kit.injection.site import FaultSite
     [
         # One process for each command, because the making of its site takes as long as several faults.
         ("release", 2, ["kill", "error", "child", "disk"]),
-        ("keys", 5, ["kill", "error", "child"]),
-        ("build", 5, ["kill", "error"]),
-        ("srpm", 5, ["child", "files", "inodes"]),
+        ("keys", 3, ["kill", "error", "child"]),
+        ("build", 3, ["kill", "error"]),
+        ("srpm", 3, ["child", "files", "inodes"]),
     ],
 )
 def test_the_next_run_recovers_from_a_fault_at_any_point(

@@ -16,10 +16,10 @@ from tests.kit import fuzz
 from tests.kit.fuzz import Reader, check_reader, make_readers, try_reader
 
 READERS = (
-    "build log", "commit", "comps", "compressed metadata", "coverage", "definition", "filelists", "gitmodules",
-    "json", "key", "ledger", "lock", "manifest", "metalink", "mock configuration", "modules", "outcomes", "own lists",
-    "package", "package signatures", "primary", "provenance", "python archives", "repomd", "signature", "sources",
-    "spec", "suite files", "test lock", "test results", "texts", "tree",
+    "build log", "commit", "compressed metadata", "comps", "coverage", "definition", "filelists", "first steps",
+    "gitmodules", "json", "key", "ledger", "lock", "manifest", "metalink", "mock configuration", "modules",
+    "outcomes", "own lists", "package", "package signatures", "primary", "provenance", "python archives", "repomd",
+    "signature", "sources", "spec", "suite files", "test lock", "test results", "texts", "tree",
 )  # fmt: skip
 
 
