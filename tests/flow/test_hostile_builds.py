@@ -165,6 +165,7 @@ def test_suites_run_in_the_chroot_and_what_they_leave_is_read_with_limits(
     assert (rows["c"]["status"], rows["c"]["flaky"]) == ("flaky", ["second"]), answer.err
     assert rows["c"]["suite"]["why"] == "Makefile.in"
     evil = rows["evil"]
-    assert (evil["status"], evil["tests"]) == ("passed", 1), answer.err
+    # It ended with 0, but none of its JUnit files can be read.
+    assert (evil["status"], evil["tests"]) == ("passed", None), answer.err
     assert any("declares a document type" in note for note in evil["notes"])
     assert not any(b"root:" in path.read_bytes() for path in site.workspace.rglob("suite.log"))
