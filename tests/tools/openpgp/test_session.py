@@ -37,16 +37,18 @@ def agents_of(place: Path) -> list[str]:
 
 
 def test_no_agent_outlives_its_block_and_a_long_path_does_not_hurt(
-    tmp_path: Path, plain: ThrowawayKey
+    tmp_path: Path, plain: ThrowawayKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / ("long " * 40) / "keys"
-    before = set(Path(os.environ.get("TMPDIR", "/tmp")).glob("altai-gpg.*"))
+    # A place without the sessions of tests that run at the same time.
+    place = Path(tempfile.mkdtemp(prefix="s."))
+    monkeypatch.setattr("altai_build.tools.openpgp.session._find_short_temporary_parent", lambda: place)
     with open_keyring(home) as keyring:
         key = import_secret_key(keyring, plain.secret)
         assert keyring.list_secret_keys() == (key,)
-        sessions = set(Path(os.environ.get("TMPDIR", "/tmp")).glob("altai-gpg.*")) - before
+        sessions = set(place.glob("altai-gpg.*"))
         assert any(agents_of(session) for session in sessions)
-    assert not any(session.exists() for session in sessions)
+    place.rmdir()  # nothing is left in it
     assert [agents_of(session) for session in sessions] == [[] for _ in sessions]
 
 
