@@ -12,7 +12,7 @@ from altai_build.model.coverage import AnyCoverage, Coverage, UnknownCoverage
 from altai_build.model.coverage_json import coverage_from_json, coverage_to_json
 from altai_build.model.untrusted_json import parse_json
 from altai_build.regular_files import read_regular_file
-from altai_build.tools.files import write_atomically
+from altai_build.tools.files import keep_latest, write_atomically
 from altai_build.tools.sealed_json import dump_sealed, read_sealed
 from altai_build.workspace import Workspace
 
@@ -29,8 +29,7 @@ def store_coverage(workspace: Workspace, component: str, commit: str, coverage: 
     folder = workspace.coverage_of(component)
     document = {"component": component, "commit": commit, "files": coverage_to_json(coverage)}
     write_atomically(folder / f"{commit}.json", dump_sealed(document), durable=False)
-    for path in sorted(folder.glob("*.json"), key=_find_last_use, reverse=True)[_KEPT:]:
-        path.unlink(missing_ok=True)
+    keep_latest(folder.glob("*.json"), _KEPT)
 
 
 def find_coverage(
@@ -79,10 +78,3 @@ def _read_row(row: Mapping[str, Any]) -> tuple[tuple[str, str], Coverage]:
     if not isinstance(component, str) or not isinstance(commit, str):
         raise ValueError("a component is without its name or commit")
     return (component, commit), coverage_from_json(row["files"])
-
-
-def _find_last_use(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0

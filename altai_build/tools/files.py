@@ -327,6 +327,19 @@ def sha256_file(path: Path) -> Sha256:
     return cast("Sha256", digest.hexdigest())
 
 
+def keep_latest(paths: Iterable[Path], most: int) -> None:
+    """Remove all but the `most` files that were used last, by their times of modification."""
+
+    def find_last_use(path: Path) -> float:
+        try:
+            return path.stat().st_mtime
+        except OSError:
+            return 0.0
+
+    for path in sorted(paths, key=find_last_use, reverse=True)[most:]:
+        path.unlink(missing_ok=True)
+
+
 def link_or_copy(source: str | Path, destination: str | Path) -> None:
     """Hard-link a file, or copy it atomically where no link can be made, for whatever reason.
 

@@ -24,6 +24,7 @@ import pytest
 from altai_build.errors import InputError
 from altai_build.tools.files import (
     file_lock,
+    keep_latest,
     link_if_identical_else_write,
     link_or_copy,
     make_directory,
@@ -477,3 +478,12 @@ def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytes
     ):
         pass
     assert (caught.value.filename, caught.value.errno) == (str(tmp_path / "x"), errno.EOPNOTSUPP)
+
+
+def test_the_files_that_were_used_last_are_kept(tmp_path: Path) -> None:
+    for number, name in enumerate("abc"):
+        (tmp_path / name).write_bytes(b"")
+        os.utime(tmp_path / name, (number, number))
+    # One has gone meanwhile.
+    keep_latest([tmp_path / name for name in "abcd"], 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "c"]

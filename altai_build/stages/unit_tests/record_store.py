@@ -12,7 +12,7 @@ from altai_build.model.build_inputs import SOURCE_PACKAGE, BuildInputs
 from altai_build.model.test_record import ContextRecord, parse_test_record
 from altai_build.model.untrusted_json import parse_json
 from altai_build.regular_files import read_regular_file
-from altai_build.tools.files import write_atomically
+from altai_build.tools.files import keep_latest, write_atomically
 from altai_build.tools.sealed_json import dump_sealed, load_sealed
 from altai_build.workspace import Workspace
 
@@ -57,8 +57,7 @@ def store_record(workspace: Workspace, component: str, stored: StoredRecord) -> 
         "record": stored.document,
     }
     write_atomically(folder / f"{stored.commit}.json", dump_sealed(fields), durable=False)
-    for path in sorted(folder.glob("*.json"), key=_find_last_use, reverse=True)[_KEPT:]:
-        path.unlink(missing_ok=True)
+    keep_latest(folder.glob("*.json"), _KEPT)
 
 
 def find_record(workspace: Workspace, component: str, commits: Sequence[str]) -> StoredRecord | None:
@@ -88,10 +87,3 @@ def _read(path: Path, commit: str) -> StoredRecord | None:
     except (OSError, KeyError, TypeError, ValueError):
         return None
     return stored
-
-
-def _find_last_use(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0
