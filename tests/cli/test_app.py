@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.cli.app import App, change_directory
+from altai_build.cli.app import change_directory
 from altai_build.errors import InputError
 from altai_build.model.package_fingerprint import RebuildPolicy
+from tests.kit.cli import make_app
 
 DEFINITION = """\
 project: altai
@@ -22,20 +23,6 @@ repositories:
   misc: {source: specs, path: specs, target: el6, key: k, source_rpms: misc-srpms}
 release: {baseurl: "https://example.org/altai"}
 """
-
-
-def make_app(directory: Path, **options: str) -> App:
-    return App(
-        directory=str(directory),
-        start=str(directory),
-        config_file=options.get("config_file"),
-        workspace_dir=options.get("workspace_dir"),
-        jobs=3,
-        builder="chroot",
-        max_download="16G",
-        quiet=True,
-        logs=[],
-    )
 
 
 def write_definition(folder: Path, path: str = ".") -> Path:

@@ -7,24 +7,10 @@ from pathlib import Path
 import click
 import pytest
 
-from altai_build.cli.app import App
 from altai_build.cli.reading import open_reading
 from altai_build.errors import InputError
+from tests.kit.cli import make_app
 from tests.kit.manifests import manifest, package, write_manifests
-
-
-def make_app(folder: Path) -> App:
-    return App(
-        directory=str(folder),
-        start=str(folder),
-        config_file=None,
-        workspace_dir=None,
-        jobs=1,
-        builder="auto",
-        max_download="16G",
-        quiet=True,
-        logs=[],
-    )
 
 
 def test_the_releases_here_or_those_named_are_read(tmp_path: Path) -> None:

@@ -6,22 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.cli.app import App
 from altai_build.cli.run_end import format_command
-
-
-def make_app(folder: Path, **options: str) -> App:
-    return App(
-        directory=str(folder),
-        start=str(folder),
-        config_file=options.get("config_file"),
-        workspace_dir=options.get("workspace_dir"),
-        jobs=1,
-        builder="auto",
-        max_download="16G",
-        quiet=False,
-        logs=[],
-    )
+from tests.kit.cli import make_app
 
 
 def test_a_command_has_the_options_with_which_it_does_the_same(

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from altai_build.cli.app import App
+
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ("-m", "altai_build")
 
@@ -65,3 +67,18 @@ def check_form(words: Sequence[str | Path], answer: CliResult) -> None:
 
     errors = list_form_errors(find_command(arguments), answer.json)
     assert not errors, f"{' '.join(arguments)} printed JSON of another form:\n" + "\n".join(errors)
+
+
+def make_app(directory: Path, *, config_file: str | None = None, workspace_dir: str | None = None) -> App:
+    """The global options of a command that is typed in a folder."""
+    return App(
+        directory=str(directory),
+        start=str(directory),
+        config_file=config_file,
+        workspace_dir=workspace_dir,
+        jobs=3,
+        builder="chroot",
+        max_download="16G",
+        quiet=True,
+        logs=[],
+    )
