@@ -108,7 +108,7 @@ def build(
         none=nothing_changed(changed_since),
         room=count_free_lines(run, rows),
     )
-    print_end(app, run, rows, time.monotonic() - started)
+    print_end(app, run, rows, time.monotonic() - started, is_worktree=worktree)
     return build_run.exit_code
 
 

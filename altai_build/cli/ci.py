@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -134,7 +135,7 @@ def ci(
     if ctx.invoked_subcommand is not None:
         return 0
     app: App = ctx.obj
-    from altai_build.cli.ci_report import report_ci_result
+    from altai_build.cli.ci_report import CiReport, report_ci_result
     from altai_build.cli.ci_results import make_ci_result, write_ci_results
     from altai_build.pipeline.ci import (
         find_change,
@@ -147,6 +148,7 @@ def ci(
     from altai_build.stages.coverage_store import load_baseline
     from altai_build.tools.ci_service import recognise_job
 
+    started = time.monotonic()
     before = load_baseline(Path(baseline)) if baseline is not None else None
     with ExitStack() as stack:
         stack.enter_context(reserve_results(output))
@@ -179,7 +181,9 @@ def ci(
             topic = make_topic_repository(run, built.build_run, released, folder, place, key)
         result = make_ci_result(change, built, released, topic, has_tested=with_tests)
         write_ci_results(result, folder)
-    report_ci_result(run, result, built.build_run if built is not None else None, output, job, as_json)
+    build_run = built.build_run if built is not None else None
+    report = CiReport(result, build_run, output, job, time.monotonic() - started)
+    report_ci_result(app, run, report, as_json=as_json)
     return result.exit_code
 
 

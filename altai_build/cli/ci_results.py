@@ -62,7 +62,7 @@ def write_ci_results(result: CiResult, folder: Path) -> None:
 
     for row in result.rows:
         if row.log is not None:
-            log = folder / _log_name(row)
+            log = folder / name_log(row.component)
             make_directory(log.parent)
             write_atomically(log, read_for_keeping(row.log), durable=False)
     write_test_results(result, folder / TESTS_FOLDER)
@@ -105,7 +105,7 @@ def result_to_json(result: CiResult) -> dict[str, object]:
                 "causes": row.list_causes(),
                 "seconds": row.seconds,
                 "packages": [rpm.path.name for rpm in row.rpms],
-                "log": _log_name(row) if row.log is not None else None,
+                "log": name_log(row.component) if row.log is not None else None,
             }
             for row in result.rows
         ],
@@ -113,8 +113,9 @@ def result_to_json(result: CiResult) -> dict[str, object]:
     }
 
 
-def _log_name(row: BuildResult) -> str:
-    return f"logs/{row.component}.log"
+def name_log(component: str) -> str:
+    """The path of a component's log in the folder of results."""
+    return f"logs/{component}.log"
 
 
 def read_log_end(row: BuildResult) -> str:

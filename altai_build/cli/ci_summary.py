@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 from altai_build.cli import markdown
 from altai_build.cli.ci_tests import describe_tests
@@ -11,13 +10,10 @@ from altai_build.model.build import BuildResult
 from altai_build.model.ci_result import CiResult, InstallCheck
 from altai_build.model.component_status import ComponentStatus
 from altai_build.model.quantity import format_count
-
-_Row = TypeVar("_Row")
+from altai_build.model.run_summary import describe_counts
 
 # A comment is to be read: of more rows than this only those that failed are shown.
 _MOST_ROWS = 50
-# The same in the log of a job, which begins with the progress output: a run without failures is a page.
-_MOST_LINES = 20
 
 
 def format_summary(result: CiResult) -> str:
@@ -29,10 +25,7 @@ def describe_outcome(result: CiResult) -> str:
     """The whole result in one line."""
     if not result.rows:
         return f"nothing has changed since {(result.since or '')[:12]}"
-    counts = [
-        f"{len(rows)} {status.value}" for status in ComponentStatus if (rows := result.with_status(status))
-    ]
-    return f"{format_count(len(result.rows), 'component')}: {', '.join(counts)}"
+    return f"{format_count(len(result.rows), 'component')}: {describe_counts(result.rows)}"
 
 
 def describe_installable(check: InstallCheck) -> str:
@@ -42,19 +35,6 @@ def describe_installable(check: InstallCheck) -> str:
     return ": ".join(filter(None, (check.answer.value, refused))) + (
         f"{'; ' if refused else ', '}{check.reason}" if check.reason else ""
     )
-
-
-def choose_shown(rows: Sequence[_Row], is_wrong: Callable[[_Row], bool]) -> list[_Row]:
-    """What the log of a job lists of the rows: all that went wrong, and the others as far as a page has room."""
-    room = _MOST_LINES - sum(is_wrong(row) for row in rows)
-    shown = []
-    for row in rows:
-        if is_wrong(row):
-            shown.append(row)
-        elif room > 0:
-            shown.append(row)
-            room -= 1
-    return shown
 
 
 def _list_lines(result: CiResult) -> Iterator[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,15 +16,14 @@ from altai_build.cli.test_report import (
     write_coverage,
     write_results,
 )
-from altai_build.errors import BuildError, escape_control_characters
+from altai_build.errors import BuildError
 from altai_build.model.ci_result import TESTS_FOLDER
+from altai_build.model.run_summary import Failure
 from altai_build.model.unit_tests import SuiteStatus, TestResult, TestStatus
 
 if TYPE_CHECKING:
     from altai_build.model.ci_result import CiResult
     from altai_build.model.coverage_table import CoverageTable
-    from altai_build.tools.ci_service import CiJob
-    from altai_build.tools.progress import ProgressReporter
 
 # Failed or flaky tests of one component that are shown; all are in junit.xml.
 _MOST_SHOWN = 10
@@ -55,23 +53,24 @@ def make_tests_json(result: CiResult) -> list[dict[str, object]]:
     rows = []
     for tests in result.tests:
         files = {name: f"{TESTS_FOLDER}/{path}" for name, path in list_files(tests).items()}
-        log = files.get("suite.log") or files.get("build.log")
-        rows.append({**result_to_json(tests, files, result.coverage.find(tests.component)), "log": log})
+        row = result_to_json(tests, files, result.coverage.find(tests.component))
+        rows.append({**row, "log": _find_log(files)})
     return rows
 
 
-def report_failed_tests(reporter: ProgressReporter, result: CiResult, job: CiJob) -> None:
-    """Say what failed, to people and to the CI service; and that nothing was tested."""
-    from altai_build.tools.ci_service import annotate_error
-
+def list_failed_tests(result: CiResult, folder: Path) -> list[Failure]:
+    """Why unit tests failed, with the logs in the folder of results of the job."""
+    failures = []
     for tests in result.tests:
         if tests.status.is_bad:
-            why = "\n  ".join([tests.reason, *(cause for cause in tests.causes if cause not in tests.reason)])
-            reporter.warn(f"unit tests of {tests.component}: {why}")
-            title = f"unit tests of {tests.component}"
-            sys.stderr.write(annotate_error(job.service, title, escape_control_characters(why)))
-    if result.has_tested and result.rows:
-        reporter.info(f"unit tests: {describe_results(result.tests)}")
+            name = _find_log(list_files(tests))
+            log = folder / TESTS_FOLDER / name if name is not None else tests.log
+            failures.append(Failure(f"unit tests of {tests.component}", tests.list_reasons(), str(log or "")))
+    return failures
+
+
+def _find_log(files: Mapping[str, str]) -> str | None:
+    return files.get("suite.log") or files.get("build.log")
 
 
 def describe_tests(result: CiResult) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,7 @@ def test(
       altai-build test --lock
       altai-build test --baseline main/coverage.json --require-goals
     """
+    from altai_build.cli.run_end import print_fix
     from altai_build.cli.test_locking import lock_requirements
     from altai_build.cli.test_report import (
         choose_exit_code,
@@ -113,6 +115,7 @@ def test(
     from altai_build.tools.files import write_atomically
     from altai_build.tools.output_directory import prepare_output
 
+    started = time.monotonic()
     if update and not lock:
         raise click.UsageError("--update is only for --lock")
     if output is not None:
@@ -146,5 +149,7 @@ def test(
     if as_json:
         print_json(results_to_json(results, exit_code, coverage, files))
     else:
-        print_results(run.reporter, results, changed_since, coverage)
+        print_results(run.reporter, results, changed_since, coverage, time.monotonic() - started)
+        if any(result.status.is_bad for result in results):
+            print_fix(run.reporter, is_worktree=worktree, kept="what has passed is not run again")
     return exit_code

@@ -9,15 +9,20 @@ from pathlib import Path
 from altai_build.cli.coverage_table import HEADERS, format_coverage, list_cells, list_notes
 from altai_build.cli.markdown import document
 from altai_build.cli.output import NO_COMPONENTS, format_json, print_table
+from altai_build.cli.run_end import choose_shown, count_lines_left, print_failures
 from altai_build.errors import BuildError, InputError
 from altai_build.model.coverage_table import CoverageRow, CoverageTable
 from altai_build.model.quantity import format_count
+from altai_build.model.run_summary import Failure, describe_failures
+from altai_build.model.task_view import format_elapsed
 from altai_build.model.unit_tests import SuiteStatus, TestResult, TestStatus
 from altai_build.stages.coverage_report import row_to_json, table_to_json, write_coverage_page
 from altai_build.tools.progress import ProgressReporter
 
 # Tests of one component that are named on the terminal.
 _MOST_SHOWN = 10
+# What a table lists also where the screen has no room for all.
+_SHOWN = (SuiteStatus.FAILED, SuiteStatus.NOT_RUN, SuiteStatus.FLAKY)
 
 
 def choose_exit_code(results: Sequence[TestResult], *, is_named: bool) -> int:
@@ -37,35 +42,51 @@ def print_results(
     results: Sequence[TestResult],
     changed_since: str | None,
     coverage: CoverageTable,
+    seconds: float,
 ) -> None:
-    """The table on stdout; what failed, what was flaky and what was not tested on stderr."""
+    """The table on stdout; what failed, what was flaky and what was not tested on stderr.
+
+    On a terminal the table has the rows for which the screen has room. `seconds` is how long the run took.
+    """
     order = list(SuiteStatus)
     rows = sorted(results, key=lambda result: order.index(result.status))
-    print_table_of_results(rows, coverage)
+    failures = [
+        Failure(result.component, result.list_reasons(), str(result.log or ""))
+        for result in rows
+        if result.status.is_bad
+    ]
+    texts = describe_failures(failures, brief=True)
+    left = count_lines_left(reporter, [*texts, *_list_notes(results, coverage), "the line of counts"])
+    shown = rows if left is None else choose_shown(rows, lambda row: row.status in _SHOWN, left)
+    print_table_of_results(shown, coverage)
+    if len(shown) < len(rows):
+        reporter.info(f"{format_count(len(rows) - len(shown), 'component')} more: --json lists all of them")
+    print_failures(reporter, failures)
     for result in rows:
-        if result.status.is_bad:
-            lines = [result.reason, *(cause for cause in result.causes if cause not in result.reason)]
-            log = [f"log: {result.log}"] if result.log is not None else []
-            reporter.warn(f"{result.component}: " + "\n  ".join([*lines, *log]))
         flaky = result.with_status(TestStatus.FLAKY)
         for case in flaky[:_MOST_SHOWN]:
             before = f", {format_count(result.flaky_before, 'time')} before" if result.flaky_before else ""
             reporter.warn(f"{result.component}: flaky: {case.label} ({case.message or 'no message'}{before})")
-    notes = [f"{result.component}: {note}" for result in rows for note in result.notes]
-    # What is not measured is in both.
-    for text in dict.fromkeys([*notes, *list_notes(coverage)]):
+    for text in _list_notes(rows, coverage):
         reporter.info(text)
     for row in coverage.missed_goals:
         reporter.warn(
             f"{row.component}: coverage of lines {row.describe_lines()}, goal {row.describe_goal()}"
         )
-    reporter.info(describe_results(results, changed_since))
+    elapsed = f" in {format_elapsed(seconds)}" if results else ""
+    reporter.info(f"{describe_results(results, changed_since)}{elapsed}")
     without = [result.component for result in rows if result.status is SuiteStatus.NONE]
     if without:
         reporter.warn(
             f"no suite was found for {', '.join(without)}: set components.NAME.test.command in repos.yaml, "
             "or components.NAME.test.skip with the reason why there is none"
         )
+
+
+def _list_notes(results: Sequence[TestResult], coverage: CoverageTable) -> list[str]:
+    notes = [f"{result.component}: {note}" for result in results for note in result.notes]
+    # What is not measured is in both.
+    return list(dict.fromkeys([*notes, *list_notes(coverage)]))
 
 
 def print_table_of_results(results: Sequence[TestResult], coverage: CoverageTable) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from altai_build.model.build import BuildResult
 from altai_build.model.component_status import ComponentStatus
@@ -14,25 +15,40 @@ _MOST_FAILURES = 6
 _FAILURE_LINES = 14
 
 
+@dataclass(frozen=True)
+class Failure:
+    """What failed in a run: its name, the reason and what its log says besides, where that log is ("": nowhere)."""
+
+    name: str
+    why: tuple[str, ...]
+    log: str = ""
+
+
 def list_failed(rows: Sequence[BuildResult]) -> list[BuildResult]:
     """The rows of components that failed themselves."""
     return [row for row in rows if row.status is ComponentStatus.FAILED]
 
 
-def describe_failures(rows: Sequence[BuildResult], *, brief: bool) -> list[str]:
-    """A text for each component that failed: its cause and its log. A `brief` one leaves out what fills no screen."""
-    failed = list_failed(rows)
-    shown = failed[:_MOST_FAILURES] if brief and len(failed) > _MOST_FAILURES + 1 else failed
+def list_failures(rows: Sequence[BuildResult]) -> list[Failure]:
+    """Why components failed, with the logs in the workspace."""
+    return [
+        Failure(row.component, tuple(row.describe_failure().split("\n")), str(row.log or ""))
+        for row in list_failed(rows)
+    ]
+
+
+def describe_failures(failures: Sequence[Failure], *, brief: bool) -> list[str]:
+    """A text for each failure: its cause and its log. `brief` texts together are no longer than a screen."""
+    shown = failures[:_MOST_FAILURES] if brief and len(failures) > _MOST_FAILURES + 1 else failures
     most = max(1, _FAILURE_LINES // max(1, len(shown)) - 1) if brief else None
     texts = []
-    for row in shown:
-        causes = row.describe_failure().split("\n")[:most]
-        log = [f"log: {row.log}"] if row.log else []
-        texts.append("\n  ".join((f"{row.component}: {causes[0]}", *causes[1:], *log)))
-    if len(shown) < len(failed):
-        texts.append(
-            f"{len(failed) - len(shown)} more failed: {name_some(_names(failed[len(shown) :]), most=8)}"
-        )
+    for failure in shown:
+        first, *others = failure.why[:most]
+        log = [f"log: {failure.log}"] if failure.log else []
+        texts.append("\n  ".join((f"{failure.name}: {first}", *others, *log)))
+    rest = [failure.name for failure in failures[len(shown) :]]
+    if rest:
+        texts.append(f"{len(rest)} more failed: {name_some(rest, most=8)}")
     return texts
 
 
@@ -45,11 +61,17 @@ def describe_blocked(rows: Sequence[BuildResult]) -> list[str]:
     return [f"blocked: {name_some(_names(blocked), most=8)}: {reason}" for reason, blocked in reasons.items()]
 
 
+def describe_counts(rows: Sequence[BuildResult]) -> str:
+    """How many components ended how."""
+    statuses = [row.status for row in rows]
+    return ", ".join(
+        f"{statuses.count(status)} {status.value}" for status in ComponentStatus if status in statuses
+    )
+
+
 def describe_rest(rows: Sequence[BuildResult], seconds: float) -> list[str]:
     """A line for each reason why components were not built, and one with the counts."""
-    statuses = [row.status for row in rows]
-    counts = [f"{statuses.count(status)} {status.value}" for status in ComponentStatus if status in statuses]
-    total = f"{format_count(len(rows), 'component')} in {format_elapsed(seconds)}: {', '.join(counts)}"
+    total = f"{format_count(len(rows), 'component')} in {format_elapsed(seconds)}: {describe_counts(rows)}"
     return [*describe_blocked(rows), total]
 
 

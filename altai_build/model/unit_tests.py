@@ -277,6 +277,10 @@ class TestResult:
         counts = self.counts
         return (str(counts.tests), str(counts.failures + counts.errors), str(counts.skipped))
 
+    def list_reasons(self) -> tuple[str, ...]:
+        """Why they ended so: the reason, and what the tests or logs say besides."""
+        return (*self.reason.split("\n"), *(cause for cause in self.causes if cause not in self.reason))
+
     @property
     def seconds(self) -> float:
         """How long the suite ran, with its reruns."""

@@ -18,7 +18,7 @@ from altai_build.model.lock import LOCK_FILE_NAME, Lock, LockedPackage
 from altai_build.model.package import LocalRpm
 from altai_build.model.quantity import format_count
 from altai_build.model.release import MirrorOrigin, ReleasedPackage
-from altai_build.model.run_summary import describe_blocked, describe_failures
+from altai_build.model.run_summary import describe_blocked, describe_failures, list_failures
 from altai_build.pipeline.published.releases import load_manifest
 from altai_build.pipeline.run import Run
 from altai_build.stages.fetch import (
@@ -77,7 +77,10 @@ def our_packages(build_run: BuildRun) -> tuple[LocalRpm, ...]:
         error = BuildError(
             f"{format_count(len(bad), 'component')} without packages: what they require is unknown",
             why="\n".join(
-                (*describe_failures(bad, brief=len(bad) > _MOST_DESCRIBED), *describe_blocked(bad))
+                (
+                    *describe_failures(list_failures(bad), brief=len(bad) > _MOST_DESCRIBED),
+                    *describe_blocked(bad),
+                )
             ),
             todo="see a log with `altai-build log COMPONENT`, fix what failed, commit, and rerun the command; finished "
             "builds are reused",

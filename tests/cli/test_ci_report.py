@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from altai_build.cli.ci_report import report_ci_result
+from altai_build.cli.ci_report import CiReport, report_ci_result
 from altai_build.model.build import BuildResult
 from altai_build.model.ci_result import CiResult, Installable, InstallCheck, TopicRepository
 from altai_build.model.component_status import ComponentStatus
 from altai_build.tools.ci_service import CiJob, Service
 from altai_build.tools.progress import ProgressReporter
+from tests.kit.cli import make_app
 
 
 class FakeRun:
@@ -23,12 +24,18 @@ class FakeRun:
 
 
 def report(
-    capsys: pytest.CaptureFixture[str], check: InstallCheck, *rows: BuildResult, build_run: Any = None
+    capsys: pytest.CaptureFixture[str],
+    check: InstallCheck,
+    *rows: BuildResult,
+    build_run: Any = None,
+    service: Service | None = Service.GITHUB,
+    code: int = 0,
 ) -> str:
     topic = TopicRepository(section="p-ci", url="file:///r/repo/", files=("x.rpm",), check=check)
-    result = CiResult("1" * 40, "2" * 40, "", rows, 0, topic=topic)
+    result = CiResult("1" * 40, "2" * 40, "", rows, code, topic=topic)
     run: Any = FakeRun()
-    report_ci_result(run, result, build_run, Path("out"), CiJob(Service.GITHUB), as_json=False)
+    job_report = CiReport(result, build_run, Path("out"), CiJob(service), 75.0)
+    report_ci_result(make_app(Path("/"), config_file="r.yaml"), run, job_report, as_json=False)
     return capsys.readouterr().err
 
 
@@ -63,12 +70,47 @@ def test_an_error_is_at_its_line_if_the_commit_has_the_file(capsys: pytest.Captu
         assert place in report(capsys, check, row, build_run=build_run)
 
 
+def test_the_end_says_what_failed_where_its_log_is_and_what_to_type_next(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PWD", "/")
+    (tmp_path / "build.log").write_text("the end of the log\n")
+    rows = (
+        BuildResult(
+            component="app",
+            commit="3" * 40,
+            status=ComponentStatus.FAILED,
+            reason="x.c:1: no y",
+            log=tmp_path / "build.log",
+            causes=("x.c:1: no y", "make: *** [all] Error 1"),
+        ),
+        BuildResult("lib", "4" * 40, ComponentStatus.BLOCKED, "needs app, which failed"),
+    )
+    check = InstallCheck(Installable.YES, ())
+    end = """\
+warning: app: x.c:1: no y
+  make: *** [all] Error 1
+  log: out/logs/app.log
+blocked: lib: needs app, which failed
+failure: 2 components: 1 blocked, 1 failed in 1:15; see out/summary.md
+installable: yes
+"""
+    fix = "next: fix it, commit, and rerun the command; finished builds are reused\n"
+    assert report(capsys, check, *rows, service=None, code=5) == (
+        f"log of app\nthe end of the log\n{end}next: `altai-build --config r.yaml log app` shows the log\n{fix}"
+    )
+    text = report(capsys, check, *rows, code=5)
+    command = "next: `altai-build build app --rev 111111111111` does the same in a clone on your machine\n"
+    assert text.endswith(f"{end}{command}{fix}")
+
+
 def test_a_summary_that_cannot_be_written_is_not_the_result(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     run: Any = FakeRun()
     job = CiJob(Service.GITHUB, summary=tmp_path / "none" / "summary")
-    report_ci_result(run, CiResult("1" * 40, "2" * 40, "", (), 0), None, tmp_path, job, as_json=False)
+    job_report = CiReport(CiResult("1" * 40, "2" * 40, "", (), 0), None, tmp_path, job, 0.0)
+    report_ci_result(make_app(tmp_path), run, job_report, as_json=False)
     said = capsys.readouterr().err
     assert f"warning: the summary of the step is not written: {job.summary}: No such file" in said
     assert "success: " in said or "unchanged: " in said

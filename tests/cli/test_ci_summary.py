@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from altai_build.cli.ci_summary import choose_shown, describe_installable, describe_outcome, format_summary
+from altai_build.cli.ci_summary import describe_installable, describe_outcome, format_summary
 from altai_build.model.build import BuildResult
 from altai_build.model.ci_result import CiResult, Installable, InstallCheck, TopicRepository
 from altai_build.model.component_status import ComponentStatus
@@ -73,14 +73,6 @@ def test_a_long_list_shows_only_what_failed() -> None:
     text = format_summary(replace(RESULT, rows=(*many, RESULT.rows[1])))
     assert "| c1 |" not in text and r"| bad\|\<b\> |" in text
     assert "60 components more: see result.json." in text
-
-
-def test_a_log_lists_a_page_of_rows_and_all_that_went_wrong() -> None:
-    numbers = list(range(200))
-    assert choose_shown(numbers, lambda number: False) == numbers[:20]
-    assert choose_shown(numbers[:20], lambda number: False) == numbers[:20]
-    assert choose_shown(numbers, lambda number: 100 <= number < 130) == numbers[100:130]
-    assert choose_shown(numbers, lambda number: number in (0, 150)) == [*range(19), 150]
 
 
 def test_what_is_not_known_is_not_installable() -> None:

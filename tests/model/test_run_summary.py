@@ -6,7 +6,7 @@ from pathlib import Path
 
 from altai_build.model.build import BuildResult
 from altai_build.model.component_status import ComponentStatus
-from altai_build.model.run_summary import describe_failures, describe_rest
+from altai_build.model.run_summary import describe_failures, describe_rest, list_failures
 
 
 def row(name: str, status: ComponentStatus, reason: str = "", *causes: str) -> BuildResult:
@@ -25,8 +25,8 @@ def test_a_failure_has_its_causes_and_its_log() -> None:
         row("e", ComponentStatus.SKIPPED, "no spec"),
     ]
     assert (
-        describe_failures(rows, brief=True)
-        == describe_failures(rows, brief=False)
+        describe_failures(list_failures(rows), brief=True)
+        == describe_failures(list_failures(rows), brief=False)
         == ["b: x.c:1: error: no y\n  make: *** [all] Error 1\n  log: /ws/logs/b/build.log"]
     )
     assert describe_rest(rows, 75.0) == [
@@ -37,7 +37,7 @@ def test_a_failure_has_its_causes_and_its_log() -> None:
 
 def test_a_run_without_failures_has_one_line() -> None:
     rows = [row("a", ComponentStatus.REUSED)]
-    assert (describe_failures(rows, brief=False), describe_rest(rows, 0.4)) == (
+    assert (describe_failures(list_failures(rows), brief=False), describe_rest(rows, 0.4)) == (
         [],
         ["1 component in 0:00: 1 reused"],
     )
@@ -46,9 +46,9 @@ def test_a_run_without_failures_has_one_line() -> None:
 def test_a_hundred_failures_fit_a_screen_and_a_pipe_gets_all_of_them() -> None:
     causes = [f"line {number}" for number in range(20)]
     rows = [row(f"c{number}", ComponentStatus.FAILED, "bad", *causes) for number in range(100)]
-    brief = describe_failures(rows, brief=True)
+    brief = describe_failures(list_failures(rows), brief=True)
     assert sum(text.count("\n") + 1 for text in brief) <= 16
     assert brief[0] == "c0: bad\n  log: /ws/logs/c0/build.log"
     assert brief[-1] == "94 more failed: c6, c7, c8, c9, c10, c11, c12, c13 and 86 more"
-    whole = describe_failures(rows, brief=False)
+    whole = describe_failures(list_failures(rows), brief=False)
     assert len(whole) == 100 and "line 19" in whole[99]
