@@ -247,6 +247,18 @@ def _list_revisions(app: App) -> Iterator[str]:
     yield from run_git(USER_CLONE, names, directory=app.read_superproject().folder).text.splitlines()
 
 
+def _list_rules(_app: App) -> Iterator[str]:
+    from altai_build.model.rule_catalog import RULE_DESCRIPTIONS
+
+    yield from RULE_DESCRIPTIONS
+
+
+def _list_schemas(_app: App) -> Iterator[str]:
+    from altai_build.tools.schemas import list_schemas
+
+    yield from list_schemas()
+
+
 _Lister = Callable[["App"], Iterator[str]]
 _PLACES: dict[str | None, str] = {"DIR": "dir", "FILE": "file", "DIR|URL": "dir"}
 # Verb ("" stands for all) and parameter → its values.
@@ -272,6 +284,8 @@ COMPLETED: dict[tuple[str, str], _Lister] = {
     ("audit", "repository"): _list_repositories,
     ("channels", "name"): _list_channels,
     ("promote", "channel"): _list_channels,
+    ("rules", "name"): _list_rules,
+    ("schema", "name"): _list_schemas,
 }
 # The version of a release that is still to be made.
 NEW_NAMES = {("release", "version")}

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from altai_build.cli.output import is_csv, print_table
 from altai_build.model.findings import Finding, fold_findings
 
-SEE_FIXES = "each finding names its fix; docs/verify.md and docs/upgrades.md explain the rules"
+SEE_FIXES = (
+    "each finding names its fix; `altai-build rules RULE` explains a rule, and how to waive its findings"
+)
 
 
 def print_findings(findings: Iterable[Finding]) -> None:

@@ -66,6 +66,7 @@ VERBS = {
     "release": "release",
     "releases": "releases",
     "report": "report",
+    "rules": "rules",
     "schema": "schema",
     "srpm": "srpm",
     "status": "status",

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any
 
 from altai_build.errors import VerificationError
+from altai_build.model.documentation import locate_rule
 from altai_build.model.quantity import format_count
 from altai_build.model.trust import TrustLevel
 
@@ -81,6 +82,7 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
         "waiver": finding.waiver.to_json() if finding.waiver else None,
         "release": finding.upgrade_from or None,
         "scenarios": list(finding.scenarios),
+        "documentation": locate_rule(finding.rule),
     }
 
 

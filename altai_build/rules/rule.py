@@ -29,6 +29,9 @@ class RuleScope(Enum):
     BOTH = "both"
 
 
+CheckFunction = Callable[["Rule", ReleaseView], RuleResult]
+
+
 @dataclass(frozen=True)
 class Rule:
     """One thing that must be true of a release: why, and what to do when it is not."""
@@ -36,7 +39,7 @@ class Rule:
     id: str
     reason: str
     fix: str
-    check: Callable[[Rule, ReleaseView], RuleResult]
+    check: CheckFunction
     scope: RuleScope = RuleScope.CONTENT
 
     def finding(

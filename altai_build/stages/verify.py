@@ -11,15 +11,12 @@ from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.model.findings import WAIVERS_RULE, Finding, Severity, VerificationReport, Waiver, waive
-from altai_build.model.release_chain import HISTORY_RULE
+from altai_build.model.rule_catalog import RULE_DESCRIPTIONS
 from altai_build.model.suggestion import suggest
-from altai_build.model.trace import TRACE_RULE
 from altai_build.rules.registry import RULES
 from altai_build.rules.rule import Rule, RuleScope
 from altai_build.rules.view import ReleaseView, VerifyContext
 
-# Of `verify` with --remember, and of approvals.
-_OTHER_RULES = ("rollback", "fork", "freeze", "approvals")
 EMPTY_CONTEXT = VerifyContext()  # nothing is known but the release
 
 
@@ -93,15 +90,11 @@ def _apply_rules(view: ReleaseView, rules: Sequence[Rule]) -> VerificationReport
 
 
 def _find_misspelled_waivers(context: VerifyContext) -> list[Finding]:
-    """Waivers whose rule does not exist but is close to one that does: they waive nothing.
-
-    A name that is close to none may be a rule of another check (upgrade-check has its own).
-    """
-    known = sorted({rule.id for rule in RULES} | {TRACE_RULE, HISTORY_RULE, *_OTHER_RULES})
+    """Waivers whose rule does not exist: they waive nothing."""
     findings = []
     for waiver in context.waivers:
-        hint = "" if waiver.rule in known else suggest(waiver.rule, known, cutoff=0.75)
-        if hint:
+        if waiver.rule not in RULE_DESCRIPTIONS:
+            hint = suggest(waiver.rule, RULE_DESCRIPTIONS, cutoff=0.75) or "`altai-build rules` lists all"
             message = f"there is no rule {waiver.rule!r}; {hint}"
             findings.append(_make_waiver_finding(waiver, message, "correct the rule's name in repos.yaml"))
     return findings

@@ -54,6 +54,7 @@ def test_every_finding_has_the_same_json_form() -> None:
         "waiver": None,
         "release": None,
         "scenarios": [],
+        "documentation": "docs/rules.md#stray-files",
     }
     upgrade = replace(FINDING, waiver=WAIVER, upgrade_from="1.0.0", scenarios=("all", "alone a"))
     document = finding_to_json(upgrade)

@@ -48,6 +48,7 @@ def test_a_waived_finding_is_a_note_that_says_why(release: Path) -> None:
         "fix": "find out where the file comes from; restore the release from another copy",
         "release": None,
         "scenarios": [],
+        "documentation": "docs/rules.md#stray-files",
     }
 
 

@@ -16,6 +16,7 @@ from altai_build.errors import InputError
 from altai_build.model.findings import Finding, Severity, waive
 from altai_build.model.release_files import CHECKSUMS_NAME
 from altai_build.model.signature import SignatureCheck, SignatureStatus
+from altai_build.model.verify_rules import APPROVALS_RULE
 from altai_build.pipeline.published.releases import load_manifest
 from altai_build.tools.files import make_directory, scratch_directory, sha256_file
 from altai_build.tools.openpgp.verify import verify_detached
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from altai_build.config.schema import ApprovalSettings
     from altai_build.pipeline.run import Run
 
-APPROVALS_RULE = "approvals"
 APPROVALS_FOLDER = "approvals"
 _MAX_SIGNATURE = 1 << 20  # bytes
 

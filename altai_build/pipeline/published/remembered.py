@@ -16,6 +16,7 @@ from altai_build.model.nevra import is_safe_name
 from altai_build.model.release import FollowedRelease, Manifest, parse_time
 from altai_build.model.release_files import CHECKSUMS_NAME, MANIFEST_NAME
 from altai_build.model.trust import TrustLevel
+from altai_build.model.verify_rules import FORK_RULE, FREEZE_RULE, ROLLBACK_RULE
 from altai_build.pipeline.published.catalog import Catalog, locate_releases, open_catalog
 from altai_build.pipeline.published.manifest_trust import read_digests
 from altai_build.pipeline.published.releases import load_manifest
@@ -27,7 +28,6 @@ from altai_build.tools.sealed_json import dump_sealed, load_sealed
 if TYPE_CHECKING:
     from altai_build.pipeline.run import Run
 
-ROLLBACK_RULE, FORK_RULE, FREEZE_RULE = "rollback", "fork", "freeze"
 _FIX = "compare with another copy of the releases; if the change is meant, remove {file} and verify again"
 _MAX_STATE_SIZE = 1 << 20  # bytes
 # Releases between the remembered one and the new one.

@@ -1,0 +1,8 @@
+"""Places in the documentation that messages, findings and schemas name: a page of docs/ with an anchor."""
+
+from __future__ import annotations
+
+
+def locate_rule(rule: str) -> str:
+    """The explanation of a rule of `verify` or `upgrade-check`."""
+    return f"docs/rules.md#{rule}"
