@@ -23,6 +23,7 @@ from altai_build.tools.sandbox.bubblewrap import EvaluationSandbox
 from altai_build.tools.sealed_json import dump_sealed, read_sealed
 
 CHILD = Path(__file__).with_name("evaluate_child.py")
+CPU_SECONDS = 10  # of the child
 TIMEOUT = 60.0  # seconds; the child's own limit of processor time is shorter
 OUTPUT_LIMIT = 16 << 20  # bytes
 # What the child imports of this Python's libraries.
@@ -81,6 +82,7 @@ def evaluate(
             for path, names in sources.includes.items()
         },
         "libraries": ["/libraries"],
+        "seconds": CPU_SECONDS,
     }
     data = json.dumps(request).encode()
     cached = cache / f"{_cache_key(data, libraries)}.json" if cache is not None else None
@@ -177,7 +179,7 @@ def _no_response_error(sources: ConfigSources, result: process.ProcessResult) ->
     return InputError(
         f"{sources.start[-1]} cannot be evaluated: it {ending}",
         why=result.error_text,
-        todo="a configuration may use 10 seconds and 1 GiB of memory, and start no other program",
+        todo=f"a configuration may use {CPU_SECONDS} seconds and 1 GiB of memory, and start no other program",
     )
 
 

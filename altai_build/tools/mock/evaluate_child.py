@@ -25,7 +25,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 MEMORY_LIMIT = 1 << 30  # bytes
-CPU_LIMIT = 10  # seconds
 # mock runs a file with the names of its own module: configurations use these without importing them.
 _MODULES = (glob, grp, json, os, pwd, re, shlex, socket, sys, uuid)
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
@@ -238,14 +237,14 @@ def _describe(error: BaseException, evaluation: _Evaluation) -> dict[str, Any]:
     return {"message": message, "file": file, "line": line, "todo": todo}
 
 
-def _limit() -> None:
+def _limit(seconds: int) -> None:
     """Lay on the limits of a configuration: no further process, no file, a bounded time and memory."""
     for kind, soft, hard in (
         (resource.RLIMIT_NPROC, 0, 0),
         (resource.RLIMIT_FSIZE, 0, 0),
         (resource.RLIMIT_CORE, 0, 0),
         # The soft limit sends SIGXCPU, which names the reason; the hard limit sends SIGKILL.
-        (resource.RLIMIT_CPU, CPU_LIMIT, CPU_LIMIT + 1),
+        (resource.RLIMIT_CPU, seconds, seconds + 1),
         (resource.RLIMIT_AS, MEMORY_LIMIT, MEMORY_LIMIT),
     ):
         resource.setrlimit(kind, (soft, hard))
@@ -259,7 +258,7 @@ def main() -> None:
     evaluation = _Evaluation(request)
     response = os.dup(1)
     os.dup2(2, 1)
-    _limit()
+    _limit(request["seconds"])
     try:
         for path in request["start"]:
             evaluation.run(path)

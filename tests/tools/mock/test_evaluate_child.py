@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.errors import InputError
+from altai_build.tools.mock import evaluate
 from altai_build.tools.mock.evaluate import EvaluatedOptions
 from tests.kit.mock_configs import evaluate_text
 
@@ -194,7 +195,10 @@ def test_no_network_is_reached(run: Run) -> None:
         ("os.write(3, b'x'); os._exit(0)", "cannot be evaluated"),
     ],
 )
-def test_a_hostile_configuration_ends_within_bounds(run: Run, text: str, why: str) -> None:
+def test_a_hostile_configuration_ends_within_bounds(
+    run: Run, text: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "CPU_SECONDS", 2)
     started = time.monotonic()
     if why:
         assert why in refusal(run, text).what
