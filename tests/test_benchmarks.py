@@ -8,11 +8,16 @@ import subprocess
 import sys
 import xml.etree.ElementTree
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from benchmarks import measure
+from altai_build.model.order import compute_order
+from benchmarks import makespan, measure
 from benchmarks.measure import Variant, exponent, plot, ratios, take_turns
+from benchmarks.simulation import graphs
+from benchmarks.simulation.builds import simulate
+from benchmarks.simulation.limits import LimitFinder
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = sorted(path for path in (ROOT / "benchmarks").glob("*.py") if path.name != "measure.py")
@@ -155,3 +160,52 @@ def test_numbers_too_small_to_measure_are_refused(given: str) -> None:
     with pytest.raises(SystemExit):
         parser.parse_args(["--rounds", "0"])
     assert parser.parse_args(["--sizes", "8,2,2"]).sizes == [2, 8]
+
+
+def _chain_and_others(seconds: float | None) -> graphs.Graph:
+    """Chain a → b → c of 9 s, and six others of 3 s: work 27 s."""
+    chain = [("a", []), ("b", ["a"]), ("c", ["b"])]
+    return tuple(
+        graphs.make_component(name, needs, seconds)
+        for name, needs in [*((f"other{number}", list[str]()) for number in range(6)), *chain]
+    )
+
+
+@pytest.mark.parametrize(("slots", "expected"), [(1, 27.0), (2, 15.0), (3, 9.0), (256, 9.0)])
+def test_a_simulated_schedule_takes_the_time_of_its_builds(slots: int, expected: float) -> None:
+    order = compute_order(_chain_and_others(3.0))
+    simulation = simulate(order, order.seconds, slots)
+    assert simulation.makespan == expected
+    assert simulation.started["b"] >= simulation.started["a"] + 3
+    assert simulation.started["c"] >= simulation.started["b"] + 3
+
+
+def test_no_schedule_is_quicker_than_the_limits() -> None:
+    for seed, (shape, make) in enumerate(graphs.SHAPES.items()):
+        sample = graphs.load_sample(graphs.SAMPLE)
+        graph = make(sample, 30, Random(seed))
+        for row in makespan.measure_graph(graph):
+            assert min(row.makespan, row.unforeseen) >= row.limits.all - 1e-6, (shape, row.slots)
+            assert makespan.search_best(graph, row.slots, Random(seed)) >= row.limits.all - 1e-6
+
+
+def test_what_has_to_come_before_and_after_a_build_limits_the_time() -> None:
+    before, after = [f"before{number}" for number in range(4)], [f"after{number}" for number in range(4)]
+    rows = [*((name, []) for name in before), ("neck", before), *((name, ["neck"]) for name in after)]
+    graph = [graphs.make_component(name, needs, 10.0) for name, needs in rows]
+    limits = LimitFinder(compute_order(graph)).limits(2)
+    assert (limits.work, limits.chain, limits.windows) == (45.0, 30.0, 50.0)
+
+
+def test_the_builds_of_a_real_release_are_near_the_limits_with_any_number_of_slots() -> None:
+    rows = makespan.measure_graph(graphs.load_sample(graphs.SAMPLE))
+    assert [row.slots for row in rows] == list(makespan.SLOTS)
+    assert max(row.ratio for row in rows) <= makespan.TARGET
+    # orders that know the durations are better than those that do not
+    assert sum(row.makespan for row in rows) < sum(row.unforeseen for row in rows)
+
+
+def test_a_saved_graph_is_read_again(tmp_path: Path) -> None:
+    graph = graphs.load_sample(graphs.SAMPLE)
+    graphs.save_graph(tmp_path / "graph.json", graph)
+    assert (tmp_path / "graph.json").read_text() == graphs.SAMPLE.read_text()

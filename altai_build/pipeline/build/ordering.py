@@ -40,7 +40,12 @@ class BuildOrder:
     def needs(self, name: str) -> list[str]:
         """Whose packages `name` is built with. Those of a bootstrap build only where the second build is not needed."""
         needed = self.order.needs.get(name, ())
-        return [other for other in needed if self.order.bootstrap_builds.get(other) not in needed]
+        bootstrap_builds = self.order.bootstrap_builds
+        return [
+            other
+            for other in needed
+            if other not in bootstrap_builds or bootstrap_builds[other] not in needed
+        ]
 
 
 def static_order(

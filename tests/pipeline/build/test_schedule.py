@@ -64,10 +64,10 @@ class StubExecutor:
     cancelled: bool = False
     error: Exception | None = None
 
-    def submit(self, job: str) -> JobHandle:
+    def submit(self, job: Any) -> JobHandle:
         handle = JobHandle(len(self.started))
-        self.started.append(job)
-        self.running.append((handle, job))
+        self.started.append(job.request.component)
+        self.running.append((handle, job.request.component))
         self.most_running = max(self.most_running, len(self.running))
         return handle
 
@@ -118,7 +118,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
             if build.component in reused:
                 return result(build, REUSED)
             try:
-                yield build.component
+                yield SimpleNamespace(request=SimpleNamespace(component=build.component, result_dir=Path()))
             finally:
                 closed.append(build.component)
             return (plays or {}).get(build.component, succeed)(build)
