@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from reference import make_definition_schema
 
 from altai_build.cli.main import VERBS
 from altai_build.config import Config, load_config
+from altai_build.config.definition_keys import DEFINITION
 from altai_build.config.schema import SourceKind
 from altai_build.model.distribution import find_distribution
 
@@ -39,6 +45,18 @@ def find_definitions(name: str) -> list[str]:
     return [block for block in map(textwrap.dedent, blocks) if block.startswith("project:")]
 
 
+def find_parts(name: str) -> list[object]:
+    """The blocks of YAML in a page that are a definition, or some of its sections."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    blocks = re.findall(r"^ *```yaml\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
+    trees = [yaml.load(textwrap.dedent(block), yaml.BaseLoader) for block in blocks]
+    return [
+        yaml.safe_load(textwrap.dedent(block))
+        for block, tree in zip(blocks, trees)
+        if isinstance(tree, dict) and set(tree) <= set(DEFINITION.names)
+    ]
+
+
 DEFINITIONS = [(name, number) for name in PAGES for number in range(len(find_definitions(name)))]
 
 
@@ -55,6 +73,45 @@ def test_the_pages_have_definitions() -> None:
 @pytest.mark.parametrize(("name", "number"), DEFINITIONS)
 def test_definitions_load(name: str, number: int, tmp_path: Path) -> None:
     assert load_definition(name, number, tmp_path).project == "altai"
+
+
+def without_required(schema: Any) -> Any:
+    """A schema that takes a definition of which parts are left out."""
+    if isinstance(schema, list):
+        return [without_required(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    # Which URL is given, too; kinds of repositories differ by more.
+    is_choice_of_keys = all(set(part) == {"required"} for part in schema.get("oneOf", ()))
+    left_out = {"required", "oneOf"} if is_choice_of_keys else {"required"}
+    return {key: without_required(part) for key, part in schema.items() if key not in left_out}
+
+
+def list_schema_errors(tree: object, schema: object) -> list[tuple[str, str]]:
+    # An editor takes a day for text.
+    document = json.loads(json.dumps(tree, default=str))
+    found = Draft202012Validator(schema).iter_errors(document)
+    return [(error.json_path, error.message) for error in found]
+
+
+# The blocks of docs/ci.md are pipelines of servers.
+@pytest.mark.parametrize("name", [name for name in PAGES if name != "docs/ci.md"])
+def test_parts_of_definitions_have_the_form_that_an_editor_checks(name: str) -> None:
+    schema = without_required(make_definition_schema())
+    assert [list_schema_errors(part, schema) for part in find_parts(name)] == [[] for _ in find_parts(name)]
+
+
+def test_definitions_have_the_form_that_an_editor_checks() -> None:
+    texts = [block for name in PAGES for block in find_definitions(name)]
+    texts += [
+        (ROOT / path).read_text(encoding="utf-8")
+        for path in ("repos.yaml", "scripts/sample/superproject/repos.yaml")
+    ]
+    assert len(texts) > 6
+    for text in texts:
+        # The sample's is filled in when it is made.
+        tree = yaml.safe_load(text.replace("@BASEURL@", "https://repo.example.org/altai"))
+        assert list_schema_errors(tree, make_definition_schema()) == []
 
 
 @pytest.mark.parametrize(("name", "number"), [one for one in DEFINITIONS if one[0] != "README.md"])

@@ -20,6 +20,10 @@ def test_pages_have_what_the_code_has(name: str) -> None:
     assert page == reference.fill_page(name), f"run .venv/bin/python docs/reference.py to update {name}"
 
 
+def test_the_package_has_the_schema_of_repos_yaml() -> None:
+    assert reference.SCHEMA.read_text(encoding="utf-8") == reference.format_schema()
+
+
 def test_every_rule_has_the_anchor_that_findings_name() -> None:
     page, _, anchor = locate_rule("closure").partition("#")
     headings = re.findall(r"^### `(\S+)`$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)

@@ -1,4 +1,4 @@
-"""`schema`: the JSON Schemas of what commands print with --json, and of the JSON files of a release."""
+"""`schema`: the JSON Schemas of what commands print with --json, of the JSON files of a release, of repos.yaml."""
 
 from __future__ import annotations
 
@@ -55,13 +55,15 @@ def schema(app: App, name: str | None, as_json: bool) -> None:
     """Print the JSON Schema of a command's --json result.
 
     Without SCHEMA all are listed, with the commands that print such JSON. `error` is what a command prints in place of
-    a result when it fails, `manifest` the file release.json of a release. Each object on standard output has a
+    a result when it fails, `manifest` the file release.json of a release, `repos.yaml` the release definition (for
+    editors that complete and check YAML by a schema). Each object on standard output has a
     `schema_version`: it rises when a key is removed or gets another meaning, not when a key is added.
 
     \b
     Examples:
       altai-build schema
       altai-build schema audit > audit.schema.json
+      altai-build schema repos.yaml > .repos.schema.json
     """
     names = list_schemas()
     if name is not None:

@@ -7,6 +7,7 @@ import string
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from altai_build.config.component_keys import BOOTSTRAP, COMPONENT
 from altai_build.config.schema import Bootstrap, ComponentSettings
 from altai_build.config.superproject import check_inner_path
 from altai_build.config.yaml_reader import YamlNode
@@ -23,12 +24,7 @@ _PARAMETRIC_MACRO = re.compile(rf"{_MACRO.pattern}(?:\((?:-|[A-Za-z0-9:]*)\))?")
 
 def read_component(name: str, node: YamlNode) -> ComponentSettings:
     """One entry of `components`."""
-    node = node.check_keys(
-        (
-            *("source", "sources", "macros", "specs", "repository", "skip", "bootstrap"),
-            *("exclude_submodules", "test"),
-        )
-    )
+    node = node.check_section(COMPONENT)
     sources = []
     for file, template in node.get_child("sources").read_mapping("source file"):
         if error := _check_file_name(file):
@@ -72,7 +68,7 @@ def _read_source(node: YamlNode) -> SourceChoice | None:
 
 
 def _read_bootstrap(node: YamlNode) -> Bootstrap:
-    node = node.check_keys(("with", "without", "macros"))
+    node = node.check_section(BOOTSTRAP)
     bootstrap = Bootstrap(
         with_=node.get_child("with").read_texts(check=_check_macro_name),
         without=node.get_child("without").read_texts(check=_check_macro_name),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from altai_build.config.release_keys import LIMITS
 from altai_build.config.yaml_reader import YamlNode
 from altai_build.model.limits import Limits
 from altai_build.model.quantity import parse_duration, parse_size
@@ -16,7 +17,7 @@ def read_limits(node: YamlNode) -> Limits:
     default = Limits()
     if node.value is None:
         return default
-    node = node.check_keys(("time", "processes", "memory", "file", "log", "free"))
+    node = node.check_section(LIMITS)
     return Limits(
         seconds=_quantity(node.get_child("time"), default.seconds, parse_duration, "12h"),
         processes=_count(node.get_child("processes"), default.processes),

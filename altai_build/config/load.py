@@ -9,9 +9,12 @@ from datetime import date
 from pathlib import Path
 
 from altai_build.config.components import list_template_fields, read_component, read_macros, read_tests
+from altai_build.config.definition_keys import DEFINITION
 from altai_build.config.key_rotation import check_replaced_keys
 from altai_build.config.limits import read_limits
 from altai_build.config.names import check_arch, check_baseurl, check_plain_name, check_repository_names
+from altai_build.config.package_keys import KEY, TARGET
+from altai_build.config.release_keys import APPROVALS, BUILD, CI, RELEASE, VERIFY
 from altai_build.config.repositories import (
     check_chosen_modules,
     check_url,
@@ -46,22 +49,6 @@ from altai_build.model.variables import make_arch_variables
 from altai_build.regular_files import resolve_links
 
 _LONGEST_EXPECTATION = 100 * 365 * 86400  # seconds
-_TOP_KEYS = (
-    "project",
-    "superproject",
-    "targets",
-    "keys",
-    "repositories",
-    "components",
-    "build",
-    "release",
-    "verify",
-    "waivers",
-    "profiles",
-    "allow_downgrades",
-    "ci",
-    "test",
-)
 
 
 def default_config(root: Path) -> Config:
@@ -79,9 +66,7 @@ def load_config(path: Path) -> Config:
     tree = load_yaml(path)
     errors = InputErrors()
     root = resolve_links(path).parent
-    top = YamlNode(tree, "", errors).check_keys(
-        _TOP_KEYS, needed=("project", "targets", "keys", "repositories", "release")
-    )
+    top = YamlNode(tree, "", errors).check_section(DEFINITION)
     project = top.get_child("project").read_text(check=check_plain_name)
     superproject = parse_superproject_settings(top.get_child("superproject"), str(root))
     targets = {
@@ -102,7 +87,7 @@ def load_config(path: Path) -> Config:
     waivers = read_waivers(top.get_child("waivers"))
     build = top.get_child("build")
     if build.value is not None:
-        build = build.check_keys(("dependants", "limits"))
+        build = build.check_section(BUILD)
     dependants = _read_rebuild_policy(build)
     limits = read_limits(build.get_child("limits"))
     profiles = read_profiles(top.get_child("profiles"), check_plain_name)
@@ -141,8 +126,7 @@ def _read_rebuild_policy(node: YamlNode) -> RebuildPolicy:
 
 def _read_target(name: str, node: YamlNode) -> Target:
     _check_name(node, name)
-    keys = ("mock_config", "arch", "macros", "macro_files", "base", "compat")
-    node = node.check_keys(keys, needed=("mock_config", "arch"))
+    node = node.check_section(TARGET)
     macros = read_macros(node.get_child("macros"))
     chosen = node.get_child("compat").read_choice([compat.value for compat in Compat], "")
     compat = Compat(chosen) if chosen else get_default_compat(dict(macros).get("rhel"))
@@ -161,7 +145,7 @@ def _read_target(name: str, node: YamlNode) -> Target:
 
 def _read_key(name: str, node: YamlNode, root: Path) -> Key:
     _check_name(node, name)
-    node = node.check_keys(("file", "signs", "replaces"), needed=("file",))
+    node = node.check_section(KEY)
     return Key(
         name=name,
         file=root / node.get_child("file").read_text("."),
@@ -172,8 +156,7 @@ def _read_key(name: str, node: YamlNode, root: Path) -> Key:
 
 def _read_release(node: YamlNode, root: Path, keys: Iterable[str]) -> ReleaseSettings:
     if node.value is not None:
-        known = ("directory", "baseurl", "stamp", "mirrors", "channel", "rings", "expected_by", "approvals")
-        node = node.check_keys(known, needed=("baseurl",))
+        node = node.check_section(RELEASE)
     channel, rings = _read_followed_channel(node)
     return ReleaseSettings(
         directory=root / node.get_child("directory").read_text("releases"),
@@ -191,7 +174,7 @@ def _read_approvals(node: YamlNode, keys: Iterable[str]) -> ApprovalSettings | N
     """`approvals` of `release`: names in `keys`, and how many of them are needed."""
     if node.value is None:
         return None
-    node = node.check_keys(("keys", "needed"), needed=("keys", "needed"))
+    node = node.check_section(APPROVALS)
     names = node.get_child("keys").read_texts()
     for name in names:
         _check_reference(node.get_child("keys"), name, keys, "keys")
@@ -254,7 +237,7 @@ def _check_placeholders(
 def _read_ci(node: YamlNode, keys: dict[str, Key]) -> CiSettings:
     if node.value is None:
         return CiSettings()
-    entry = node.check_keys(("key",)).get_child("key")
+    entry = node.check_section(CI).get_child("key")
     name = entry.read_text() or None
     if name is not None:
         _check_reference(entry, name, keys, "keys")
@@ -267,7 +250,7 @@ def _read_verify(node: YamlNode) -> VerifySettings:
     default = VerifySettings()
     if node.value is None:
         return default
-    days = node.check_keys(("expiry_horizon_days",)).get_child("expiry_horizon_days")
+    days = node.check_section(VERIFY).get_child("expiry_horizon_days")
     horizon = days.read_integer(
         default.expiry_horizon_days, minimum=0, hint="write a number of days, as in 90"
     )

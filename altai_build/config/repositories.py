@@ -7,14 +7,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from altai_build.config.names import check_plain_name, check_repository_name
+from altai_build.config.package_keys import BASE_REPOSITORY, REPOSITORIES, UPSTREAM_NAMES
 from altai_build.config.schema import BaseRepository, MirrorListKind, Repository, SourceKind
 from altai_build.config.yaml_reader import YamlNode
 from altai_build.model.connection import NO_PROXY, USUAL_CONNECTION, ConnectionSettings
 from altai_build.model.variables import expand_variables, list_variables
 
 _URL_SCHEMES = ("https", "http", "file")
-_UPSTREAM = ("url", *(kind.value for kind in MirrorListKind))
-_CONNECTION = ("proxy", "minrate", "timeout")
 _ALWAYS_VERIFIED = (
     "certificates are always verified; REQUESTS_CA_BUNDLE names a file with those of authorities"
 )
@@ -40,33 +39,11 @@ _DNF_KEYS = {
     "excludepkgs": "write exclude",
     "includepkgs": "write packages",
 }
-_KEYS = {
-    SourceKind.SUPERPROJECT: ("source", "target", "key", "source_rpms"),
-    SourceKind.SPECS: ("source", "target", "key", "path", "source_rpms"),
-    SourceKind.MIRROR: (
-        "source",
-        "target",
-        "key",
-        *_UPSTREAM,
-        "packages",
-        "prefer",
-        "exclude",
-        "modules",
-        "weak",
-        *_CONNECTION,
-    ),
-}
-_REQUIRED_KEYS = {
-    SourceKind.SUPERPROJECT: ("source", "target", "key"),
-    SourceKind.SPECS: ("source", "target", "key", "path", "source_rpms"),
-    SourceKind.MIRROR: ("source", "target", "key", "packages"),
-}
 
 
 def read_base_repository(node: YamlNode, variables: Mapping[str, str]) -> BaseRepository:
     """Read one repository of the operating system; `variables` are replaced in its URL."""
-    keys = ("name", *_UPSTREAM, "key", *_CONNECTION)
-    node = node.check_keys(keys, needed=("name", "key"), hints=_DNF_KEYS)
+    node = node.check_section(BASE_REPOSITORY, hints=_DNF_KEYS)
     url, listing = _read_upstream(node, variables)
     return BaseRepository(
         name=node.get_child("name").read_text(check=check_plain_name),
@@ -89,7 +66,7 @@ def read_repository(
         )
     )
     hints = _DNF_KEYS if kind is SourceKind.MIRROR else None
-    node = node.check_keys(_KEYS[kind], needed=_REQUIRED_KEYS[kind], hints=hints)
+    node = node.check_section(REPOSITORIES[kind.value], hints=hints)
     packages = node.get_child("packages")
     wanted: tuple[str, ...] | None = None
     if isinstance(packages.value, str):
@@ -132,10 +109,10 @@ def check_chosen_modules(node: YamlNode, repositories: Mapping[str, Repository])
 
 def _read_upstream(node: YamlNode, variables: Mapping[str, str]) -> tuple[str, MirrorListKind | None]:
     """The URL of a repository, or of a list of its mirrors and which kind of list that is."""
-    given = [key for key in _UPSTREAM if node.has_key(key)]
+    given = [key for key in UPSTREAM_NAMES if node.has_key(key)]
     if len(given) != 1:
         described = f"got {' and '.join(given)}" if given else "no URL is given"
-        node.add_error(f"{described}; write one of {', '.join(_UPSTREAM)}")
+        node.add_error(f"{described}; write one of {', '.join(UPSTREAM_NAMES)}")
         return "", None
 
     def check(value: str) -> str | None:

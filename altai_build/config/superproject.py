@@ -91,7 +91,9 @@ def parse_superproject_settings(node: YamlNode, root: str) -> SuperprojectSettin
     from pathlib import Path
 
     if node.value is not None:
-        node = node.check_keys(("path", "components", "root"))
+        from altai_build.config.package_keys import SUPERPROJECT
+
+        node = node.check_section(SUPERPROJECT)
     components = node.get_child("components").read_texts(check=check_inner_path)
     default = get_default_superproject(root)
     return SuperprojectSettings(

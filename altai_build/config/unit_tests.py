@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from typing import Any
 
+from altai_build.config.component_keys import COMMON_TEST, COVERAGE, TEST
 from altai_build.config.limits import NONE
 from altai_build.config.superproject import check_inner_path
 from altai_build.config.yaml_reader import YamlNode
@@ -24,9 +25,6 @@ _REQUIREMENT = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:\[[A-Za-z0-9._, -]+\])?"
     r"(?:\s*(?:[<>=!~]=?=?\s*[A-Za-z0-9.*+!_-]+\s*,?\s*)+)?"
 )
-_KEYS = (
-    "command", "requires", "pypi", "after", "directory", "skip", "parallel", "rerun", "timeout", "coverage",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -91,8 +89,8 @@ def read_test_settings(node: YamlNode, *, is_default: bool = False) -> TestSetti
     """One `test` of a component; with `is_default` that of all components, which names no command."""
     if node.value is False and not is_default:
         return TestSettings(skip="switched off in repos.yaml")
-    keys = tuple(key for key in _KEYS if key not in ("command", "directory", "skip")) if is_default else _KEYS
-    node = node.check_keys(keys, hints={"test": "write the settings directly below"})
+    section = COMMON_TEST if is_default else TEST
+    node = node.check_section(section, hints={"test": "write the settings directly below"})
     after = node.get_child("after").read_choice([start.value for start in SuiteStart], "")
     return TestSettings(
         command=_read_command(node.get_child("command")),
@@ -158,7 +156,7 @@ def _read_timeout(node: YamlNode) -> float | None:
 def _read_coverage(node: YamlNode) -> CoverageSettings:
     if node.value is None:
         return CoverageSettings()
-    node = node.check_keys(("tool", "goal", "omit", "branches"))
+    node = node.check_section(COVERAGE)
     branches = node.get_child("branches")
     return CoverageSettings(
         tool=node.get_child("tool").read_choice(COVERAGE_TOOLS, "") or None,

@@ -35,12 +35,12 @@ def read_downgrades(node: YamlNode, name_check: _Check) -> tuple[AllowedDowngrad
     """`allow_downgrades`: packages that may be older than in an earlier release, each with a reason."""
     if node.value is None:
         return ()
+    from altai_build.config.release_keys import DOWNGRADE
     from altai_build.model.upgrade import AllowedDowngrade
 
-    keys = ("package", "reason")
     found: list[AllowedDowngrade] = []
     for child in node.read_list():
-        entry = child.check_keys(keys, needed=keys)
+        entry = child.check_section(DOWNGRADE)
         package = entry.get_child("package").read_text(check=name_check)
         if package and package in [allowed.package for allowed in found]:
             entry.get_child("package").add_error(f"{package!r} is listed twice")

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from altai_build.config.yaml_reader import YamlNode
     from altai_build.model.findings import Waiver
 
-_WAIVER_KEYS = ("rule", "subject", "reason", "expires")
 _RULE = re.compile(r"[a-z][a-z-]*")
 
 
@@ -21,9 +20,10 @@ def read_waivers(node: YamlNode) -> tuple[Waiver, ...]:
 
 def _read_waiver(node: YamlNode) -> Waiver:
     # Few definitions have waivers.
+    from altai_build.config.release_keys import WAIVER
     from altai_build.model.findings import Waiver
 
-    node = node.check_keys(_WAIVER_KEYS, needed=_WAIVER_KEYS)
+    node = node.check_section(WAIVER)
     return Waiver(
         rule=node.get_child("rule").read_text(check=_check_rule_id),
         subject=node.get_child("subject").read_text(),

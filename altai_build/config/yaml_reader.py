@@ -6,13 +6,16 @@ import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from altai_build.errors import InputError
 from altai_build.model.suggestion import suggest
 from altai_build.regular_files import open_regular_file
+
+if TYPE_CHECKING:
+    from altai_build.config.key_description import Section
 
 _MERGED_LIMIT = 10_000
 # characters
@@ -181,6 +184,10 @@ class YamlNode:
             if self.value.get(key) is None:
                 self.add_error(f"the key {key!r} is missing")
         return self
+
+    def check_section(self, section: Section, *, hints: Mapping[str, str] | None = None) -> YamlNode:
+        """`check_keys` with the keys of a section of repos.yaml."""
+        return self.check_keys(section.names, needed=section.needed, hints=hints)
 
     def read_mapping(self, what: str) -> Iterator[tuple[str, YamlNode]]:
         """The entries of a mapping from `what` names to their settings."""
