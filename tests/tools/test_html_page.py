@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from jinja2 import UndefinedError
+from jinja2 import Environment, UndefinedError
 
 from altai_build.model.unknown import Unknown
 from altai_build.tools import html_page
@@ -62,3 +62,28 @@ def test_a_page_allows_only_its_own_style_and_script(tmp_path: Path) -> None:
 def test_words_of_a_shell_are_quoted_and_what_is_unknown_is_recognised(tmp_path: Path) -> None:
     (tmp_path / "w.html").write_text("{{ word | shell_quote }} {{ one is unknown }} {{ word is unknown }}")
     assert html_page.render_template("w.html", word="a b", one=Unknown("-")) == "&#39;a b&#39; True False"
+
+
+def test_a_template_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    first = html_page.render_template("page.html", name="x")
+    (compiled,) = (tmp_path / "__pycache__").iterdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(Environment, "compile", lambda *words, **more: pytest.fail("compiled again"))
+        assert html_page.render_template("page.html", name="x") == first
+    (tmp_path / "page.html").write_text("other {{ name }}")
+    assert html_page.render_template("page.html", name="x") == "other x"
+    # cut off or of another program
+    for content in (compiled.read_bytes()[:-9], compiled.read_bytes()[:20], b"", b"x"):
+        compiled.write_bytes(content)
+        assert html_page.render_template("page.html", name="x") == "other x"
+
+
+def test_compiled_templates_are_optional(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.dont_write_bytecode", True)
+    assert html_page.render_template("page.html", name="x")
+    assert not (tmp_path / "__pycache__").exists()
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    # a folder in which nothing can be made, also by root
+    (tmp_path / "__pycache__").write_text("")
+    assert html_page.render_template("page.html", name="x")
