@@ -22,7 +22,7 @@ from altai_build.model.trust import TrustLevel
 from altai_build.regular_files import read_regular_file, resolve_links
 from altai_build.tools import processors
 from altai_build.tools.files import sha256_file
-from altai_build.tools.openpgp.verify import verify_detached
+from altai_build.tools.openpgp.verify import verify_all_detached
 from altai_build.tools.repo.repodata import Repodata, list_package_files, read_repodata
 from altai_build.tools.repo.repomd import REPOMD
 from altai_build.tools.rpm.header import read_header
@@ -149,17 +149,15 @@ class ReleaseView:
     def check_detached_signatures(self, names: Sequence[str]) -> dict[str, SignatureCheck | str]:
         """File → the check of its signature by the key of the metadata, or why there is no check."""
 
-        def check(name: str) -> None:
-            path = self.directory / name
-            try:
-                signature = path.with_name(f"{path.name}.asc")
-                check = verify_detached(path, signature, self._signer_files, now=self.context.now)
-                self._signature_checks[name] = check
-            except InputError as error:
-                self._signature_checks[name] = error.why
-
-        with ThreadPoolExecutor(max_workers=processors.available()) as pool:
-            list(pool.map(check, (name for name in names if name not in self._signature_checks)))
+        missing = [name for name in names if name not in self._signature_checks]
+        paths = [self.directory / name for name in missing]
+        files = [(path, path.with_name(f"{path.name}.asc")) for path in paths]
+        try:
+            checks = verify_all_detached(files, self._signer_files, now=self.context.now)
+            self._signature_checks.update(zip(missing, checks))
+        except InputError as error:
+            # A key file is unreadable, and with it no signature can be checked.
+            self._signature_checks.update(dict.fromkeys(missing, error.why))
         return {name: self._signature_checks[name] for name in names}
 
     @cached_property
