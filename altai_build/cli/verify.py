@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 @click.option("--deep", is_flag=True, help="Also trace each package to the superproject's commit.")
 @click.option("--history", is_flag=True, help="Verify that all releases form the chain that was published.")
 @click.option(
+    "--reread", is_flag=True, help="Read all files, also those unchanged since they were verified today."
+)
+@click.option(
     "--remember",
     # One that cannot be read is no mistake in the command.
     type=click.Path(path_type=Path, readable=False),
@@ -46,6 +51,7 @@ def verify(
     version: str | None,
     deep: bool,
     history: bool,
+    reread: bool,
     remember: Path | None,
     where: str | None,
     keys: tuple[str, ...],
@@ -59,6 +65,9 @@ def verify(
 
     --deep also traces each package from its signature to its header, its source package (which is made again), the
     component's commit, the gitlink and the superproject's commit. Each step that cannot be proved is a finding.
+
+    A release that was found sound today, with the same keys and configuration, is not read again where the file system
+    says that nothing of it was touched since; standard error says so, and --reread reads all of it.
 
     --history checks all releases at once, in place of one: every file of every release, and the digest by which each
     release names those that it follows. A release that was changed, removed, exchanged or added is found. VERSION is
@@ -89,7 +98,7 @@ def verify(
     if version is None:
         raise UsageError("no release is named", todo="name a release, or add --history to verify all of them")
     from altai_build.pipeline.published.catalog import is_location, locate_releases
-    from altai_build.pipeline.published.verify import get_expected_version, open_release, verify_published
+    from altai_build.pipeline.published.verify import get_expected_version, open_release
     from altai_build.tools.openpgp.keyfile import read_public_keys
 
     is_alone = where is not None or is_location(version)
@@ -105,6 +114,7 @@ def verify(
         refuse_useless_memory(run, remember, keys)
     asked = get_expected_version(version)
     steps: tuple[TraceStep, ...] = ()
+    read_at: datetime | None = None
     memory: RememberedVerification | None = None
     with open_release(run, version, where) as directory:
         if deep:
@@ -113,7 +123,7 @@ def verify(
             answer = trace_provenance(run, directory, signers=signers, version=asked)
             verification, steps = answer.verification, answer.steps
         else:
-            verification = verify_published(run, directory, signers=signers, version=asked)
+            verification, read_at = _verify(run, directory, signers, asked, reread=reread)
         if run.config.release is not None and run.config.release.approvals is not None:
             from altai_build.pipeline.published.approvals import check_approvals
 
@@ -130,7 +140,7 @@ def verify(
         print_json(_document(verification, steps if deep else None, memory))
     else:
         print_findings(verification.findings)
-    _print_result(run, verification, steps)
+    _print_result(run, verification, steps, read_at)
     if memory is not None and remember is not None:
         from altai_build.cli.remember import describe_memory
 
@@ -138,7 +148,23 @@ def verify(
     return 0
 
 
-def _print_result(run: Run, verification: VerificationReport, steps: tuple[TraceStep, ...]) -> None:
+def _verify(
+    run: Run, directory: Path, signers: Sequence[Path], version: str, *, reread: bool
+) -> tuple[VerificationReport, datetime | None]:
+    """The findings about a release, and when its files were read if that was earlier."""
+    if reread:
+        from altai_build.pipeline.published.verify import verify_published
+
+        return verify_published(run, directory, signers=signers, version=version), None
+    from altai_build.pipeline.published.unchanged import verify_unless_unchanged
+
+    known = verify_unless_unchanged(run, directory, signers=signers, version=version)
+    return known.report, known.read_at
+
+
+def _print_result(
+    run: Run, verification: VerificationReport, steps: tuple[TraceStep, ...], read_at: datetime | None
+) -> None:
     """Say what was proved. Raises VerificationError when there are errors."""
     for kind, (proved, total) in count_proved_steps(steps).items():
         run.reporter.info(f"{kind}: {proved} of {total} proved")
@@ -157,6 +183,10 @@ def _print_result(run: Run, verification: VerificationReport, steps: tuple[Trace
         f"release {verification.release} passed verification{_describe_other(verification.findings)}"
         + (", but agrees only with the keys it brought" if own_keys else "")
     )
+    if read_at is not None:
+        run.reporter.info(
+            f"its files were read at {read_at:%H:%M:%S} UTC and are unchanged since; --reread reads them again"
+        )
 
 
 def _document(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
@@ -159,6 +159,11 @@ class ReleaseView:
             # A key file is unreadable, and with it no signature can be checked.
             self._signature_checks.update(dict.fromkeys(missing, error.why))
         return {name: self._signature_checks[name] for name in names}
+
+    @property
+    def checked_files(self) -> Mapping[str, SignatureCheck | str]:
+        """File → the check of its signature, as far as rules have asked for it."""
+        return dict(self._signature_checks)
 
     @cached_property
     def manifest_or_error(self) -> Manifest | str:

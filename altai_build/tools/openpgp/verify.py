@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -24,7 +23,6 @@ from altai_build.model.signature import (
 from altai_build.regular_files import read_regular_file
 from altai_build.tools import process, processors
 from altai_build.tools.leftovers import temporary_directory
-from altai_build.tools.openpgp.joint import SignedData, find_proved
 from altai_build.tools.openpgp.keyfile import read_key_packets, read_public_keys
 
 # Bytes.
@@ -80,6 +78,9 @@ def verify_all_detached(
 
     if len(files) <= 1:
         return tuple(check(files))
+    # Most commands check single files.
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(processors.available()) as pool:
         batches = pool.map(check, (files[at : at + size] for at in range(0, len(files), size)))
         return tuple(one for checks in batches for one in checks)
@@ -105,6 +106,10 @@ def _prove_together(
     files: Sequence[_SignedFile], keys: Sequence[PublicKey], packets: tuple[bytes, ...]
 ) -> None:
     """Note which of many small files have a good signature; the others are left to gpgv."""
+    if len(files) < _MIN_BATCH:
+        return
+    from altai_build.tools.openpgp.joint import SignedData, find_proved
+
     signed = [
         SignedData(file.data, packet)
         for file in files
