@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -17,10 +19,11 @@ printf '%s\\n' "${0##*/} $*" >>"$LOG"
 case "${0##*/} $*" in
     nproc*) echo "$CORES" ;;
     "coverage report --format=total --fail-under=0") echo "$TOTAL" ;;
-    *$FAILING*) exit 1 ;;
+    *$FAILING*) echo "found by ${0##*/}"; exit 1 ;;
 esac
 """
-STATIC = ["ruff", "ruff", "mypy", "mkdocs", "vulture", "shellcheck", "shfmt"]
+# mypy runs beside these.
+STATIC = ["ruff", "ruff", "mkdocs", "vulture", "shellcheck", "shfmt"]
 ON_TWO_CORES = "--numprocesses=3 --dist=loadfile --no-loadscope-reorder"
 
 
@@ -64,8 +67,17 @@ class Checkout:
 
     @property
     def calls(self) -> list[str]:
-        """Command lines of the last run, without the questions for cores."""
-        return [line.rstrip() for line in self._log.read_text().splitlines() if not line.startswith("nproc")]
+        """Command lines of the last run, without the questions for cores and without mypy, which runs beside them."""
+        return [line for line in self._lines if not line.startswith(("nproc", "mypy"))]
+
+    @property
+    def type_checks(self) -> list[str]:
+        """The command lines of mypy in the last run."""
+        return [line for line in self._lines if line.startswith("mypy")]
+
+    @property
+    def _lines(self) -> list[str]:
+        return [line.rstrip() for line in self._log.read_text().splitlines()]
 
     @property
     def programs(self) -> list[str]:
@@ -82,6 +94,31 @@ def test_without_arguments_everything_runs(checkout: Checkout) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert checkout.programs == ["setup", *STATIC, "python"]
     assert checkout.calls[-1] == f"python -m pytest {ON_TWO_CORES}"
+    assert len(checkout.type_checks) == 1
+
+
+def test_types_are_checked_beside_the_tests_and_reported_behind_them(checkout: Checkout) -> None:
+    done = checkout.test("tests/a.py", failing="mypy")
+    assert done.returncode == 1
+    assert checkout.calls[-1] == "python -m pytest tests/a.py"
+    assert done.stdout.splitlines()[-2] == "found by mypy"
+    assert done.stdout.splitlines()[-1].startswith("mypy, waited for       FAILED ")
+    assert done.stderr == "test: failed checks: mypy, waited for\n"
+
+
+def test_the_check_of_types_ends_with_the_script(checkout: Checkout) -> None:
+    """A signal that ends the tests ends mypy too, which ignores the one of a terminal."""
+    never = checkout.place / ".venv" / "bin" / "mypy"
+    never.write_text('#!/bin/sh\necho $$ >"$LOG.mypy"\nexec sleep 600\n')
+    tests = checkout.place / ".venv" / "bin" / "python"
+    tests.write_text('#!/bin/sh\nuntil [ -s "$LOG.mypy" ]; do sleep 0.01; done\nkill -TERM $PPID\n')
+    assert checkout.test("tests/a.py").returncode == -signal.SIGTERM
+    pid = int((checkout.place.parent / "log.mypy").read_text())
+    for _ in range(1000):
+        if not Path(f"/proc/{pid}").exists():
+            break
+        time.sleep(0.01)
+    assert not Path(f"/proc/{pid}").exists()
 
 
 def test_coverage_is_measured_and_checked_where_it_is_asked_for(checkout: Checkout) -> None:
@@ -141,6 +178,7 @@ def test_arguments_choose_tests(checkout: Checkout, arguments: list[str], expect
 def test_tests_only_skips_the_static_checks(checkout: Checkout) -> None:
     assert checkout.test("--tests-only", "tests/a.py").returncode == 0
     assert checkout.calls == ["setup", "python -m pytest tests/a.py"]
+    assert checkout.type_checks == []
     assert checkout.test("--tests-only", "--coverage").returncode == 0
     assert checkout.programs == ["setup", *["coverage"] * 4]
 
