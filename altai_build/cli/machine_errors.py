@@ -37,11 +37,7 @@ def describe_machine_error(error: Exception) -> AltaiError | None:
             todo="raise the limit (ulimit -u, or pids.max of the container), or use fewer --jobs, and rerun",
         )
     if isinstance(error, ImportError) and not (error.name or "").startswith("altai_build"):
-        return MissingToolError(
-            f"the library {error.name or 'that is needed'} cannot be loaded",
-            why=str(error),
-            todo="install it again (scripts/setup), and unset variables that lead its own files elsewhere",
-        )
+        return _describe_import_error(error)
     if not isinstance(error, OSError):
         return None
     file = error.filename2 or error.filename
@@ -60,6 +56,20 @@ def describe_machine_error(error: Exception) -> AltaiError | None:
             error.errno or 0,
             f"{advise_on_place(error)}, or name another --workspace DIR, and rerun",
         ),
+    )
+
+
+def _describe_import_error(error: ImportError) -> AltaiError:
+    from altai_build.tools.shared_libraries import find_missing_library  # seldom needed
+
+    missing = find_missing_library(str(error))
+    return MissingToolError(
+        f"the library {error.name or 'that is needed'} cannot be loaded",
+        why=str(error),
+        todo=f"install the package that has {missing.name}: {missing.todo}"
+        if missing is not None
+        else "install altai-build again, by scripts/setup of a checkout, pip or pipx; unset variables that lead the "
+        "library's own files elsewhere",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -17,8 +17,10 @@ from altai_build.cli.options import (
 )
 from altai_build.cli.output import digest_cell, print_json, print_table
 from altai_build.cli.reading import open_released_builds
+from altai_build.errors import AltaiError
 
 if TYPE_CHECKING:
+    from altai_build.model.component import ComponentWithoutSrpm
     from altai_build.pipeline.build.plan import BuildPlan
 
 
@@ -88,8 +90,8 @@ def plan(
     rows = [*list_wave_rows(build_plan, build_plan.reasons), *list_skipped_rows(build_plan)]
     print_table(("wave", "component", "commit", "needs", "reason"), rows)
     order = build_plan.order
-    for unreadable in build_plan.discovery.unreadable:
-        run.reporter.warn(f"{unreadable.name}: {unreadable.error}")
+    for text in describe_unreadable(build_plan.discovery.unreadable):
+        run.reporter.warn(text)
     for cycle in order.cycles:
         run.reporter.warn(f"build dependency cycle: {order.describe_cycle(cycle)}")
     if not rows:
@@ -105,6 +107,16 @@ def plan(
             f"(from earlier builds; {DEFAULT_BUILD_SECONDS:.0f} s is assumed for a component that was never built)"
         )
     return get_exit_code(build_plan)
+
+
+def describe_unreadable(components: Sequence[ComponentWithoutSrpm]) -> list[str]:
+    """What is wrong with components that cannot be read: one text for all that have the same reason and cure."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for component in components:
+        if component.error is not None:
+            error = component.error
+            groups.setdefault((error.why, error.todo), []).append(f"{component.name}: {error.what}")
+    return [str(AltaiError("\n".join(lines), why=why, todo=todo)) for (why, todo), lines in groups.items()]
 
 
 def get_exit_code(build_plan: BuildPlan) -> int:

@@ -95,6 +95,9 @@ class _QuickLoader(_Loader):
             setattr(self, name, getattr(events, name))
 
 
+_TABS = "indent the line that the message names with spaces: YAML does not allow tabs there"
+
+
 def load_yaml(path: Path, *, limit: int = _SIZE_LIMIT) -> Any:
     """Load a YAML file of at most `limit` bytes: plain values, no duplicate keys. Raises InputError."""
     return parse_yaml(read_limited(path, limit=limit), str(path))
@@ -127,7 +130,7 @@ def parse_yaml(data: bytes, file: str) -> Any:
             f"{file} is not valid YAML",
             # PyYAML does not know the file's name.
             why=str(error).replace('"<byte string>"', f'"{file}"'),
-            todo="correct the line that the message names",
+            todo=_TABS if "'\\t'" in str(error) else "correct the line that the message names",
         ) from error
 
 

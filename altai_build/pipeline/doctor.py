@@ -25,6 +25,7 @@ from altai_build.pipeline.definition_marks import check_marks
 from altai_build.pipeline.repository_checks import check_buildroot_repositories, check_upstreams
 from altai_build.tools import commands, process
 from altai_build.tools.builder import Builder
+from altai_build.tools.commands import describe_exit
 from altai_build.tools.files import make_directory
 from altai_build.tools.git.layout import git_directory
 from altai_build.tools.git.superproject import Superproject
@@ -36,6 +37,7 @@ from altai_build.tools.sandbox.cgroup import find_parent
 from altai_build.tools.sandbox.seccomp import is_known_machine
 from altai_build.tools.sandbox.trial import require_sandbox
 from altai_build.tools.sandbox.user_namespace import Way, become_root
+from altai_build.tools.shared_libraries import SharedLibrary, find_missing_library
 from altai_build.workspace import Workspace
 
 
@@ -51,6 +53,11 @@ class _Program:
 
 
 _USUAL_WORKSPACE = 5e9  # bytes
+_LONGEST_FAULT = 300  # characters
+_LIBRARIES = (
+    *("rpm", "createrepo_c", "solv", "gnupg", "git", "yaml", "requests"),
+    *("jinja2", "templated_dictionary", "rich"),
+)
 
 PROGRAMS = (
     _Program("git", "reads the superproject and its components", "git", "git"),
@@ -145,25 +152,41 @@ def _check_program(program: _Program) -> CheckResult:
 
 
 def _check_libraries() -> CheckResult:
-    needed = (
-        *("rpm", "createrepo_c", "solv", "gnupg", "git", "yaml", "requests"),
-        *("jinja2", "templated_dictionary", "rich"),
-    )
-    if not _can_import(*needed):
-        missing = [name for name in needed if not _can_import(name)]
-        return CheckResult(
-            check="python libraries",
-            status=CheckStatus.MISSING,
-            found=f"cannot import {', '.join(missing) or 'all of them in one process'}",
-            todo="run scripts/setup; the rpm bindings come from the system (python3-rpm)",
-            exit_code=4,
+    if not _find_import_error(*_LIBRARIES):
+        return CheckResult(check="python libraries", status=CheckStatus.OK, found="all can be imported")
+    faults = {name: fault for name in _LIBRARIES if (fault := _find_import_error(name))}
+    reasons = [
+        name if fault.startswith("ModuleNotFound") else f"{name} ({fault})" for name, fault in faults.items()
+    ]
+    todo = []
+    if "rpm" in faults:
+        todo.append(
+            "apt-get install python3-rpm, or dnf install python3-rpm, and let this Python see it "
+            "(scripts/setup; pipx install --system-site-packages)"
         )
-    return CheckResult(check="python libraries", status=CheckStatus.OK, found="all can be imported")
+    todo += sorted({missing.todo for fault in faults.values() if (missing := find_missing_library(fault))})
+    return CheckResult(
+        check="python libraries",
+        status=CheckStatus.MISSING,
+        found=f"cannot import {', '.join(reasons) or 'all of them in one process'}",
+        todo="; ".join(todo) or "install altai-build again: scripts/setup of a checkout, pip or pipx",
+        exit_code=4,
+    )
 
 
-def _can_import(*names: str) -> bool:
+def _find_import_error(*names: str) -> str:
+    """The last line of the error where a new process of this Python cannot import them, else nothing."""
     probe = process.run([sys.executable, "-c", f"import {', '.join(names)}"], ok=process.ANY_END, timeout=60)
-    return probe.returncode == 0
+    if probe.returncode == 0:
+        return ""
+    lines = probe.error_text.strip().splitlines()
+    return lines[-1][:_LONGEST_FAULT] if lines else describe_exit(probe.returncode)
+
+
+def find_shared_libraries() -> tuple[SharedLibrary, ...]:
+    """The libraries of the operating system that the Python libraries here need and do not find."""
+    found = find_missing_library(_find_import_error("createrepo_c"))
+    return () if found is None else (found,)
 
 
 def _check_sandbox() -> CheckResult:

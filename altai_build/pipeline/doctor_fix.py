@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from altai_build.errors import MissingToolError
-from altai_build.pipeline.doctor import PROGRAMS
+from altai_build.pipeline.doctor import PROGRAMS, find_shared_libraries
 from altai_build.regular_files import read_regular_file
 from altai_build.tools import commands, process
 from altai_build.tools.commands import quote_command
@@ -47,7 +47,7 @@ class Installation:
 
 
 def plan_installation() -> Installation:
-    """What is missing on this machine, found without running anything."""
+    """What is missing on this machine; nothing is changed."""
     ids = _read_ids()
     manager = next((_MANAGERS[name] for name in ids if name in _MANAGERS), None)
     packages = list_missing_packages(manager or "apt-get")
@@ -65,7 +65,12 @@ def list_missing_packages(manager: str) -> tuple[MissingPackage, ...]:
             name = program.debian if is_debian else program.redhat
             found.setdefault(name, f"{program.name} {program.purpose}")
     if importlib.util.find_spec("rpm") is None:
-        found.setdefault("python3-rpm", "Python's bindings of rpm; run scripts/setup afterwards")
+        found.setdefault(
+            "python3-rpm", "Python's bindings of rpm; in a checkout run scripts/setup afterwards"
+        )
+    for library in find_shared_libraries():
+        name = library.debian if is_debian else library.redhat
+        found.setdefault(name, f"createrepo_c reads and writes metadata of repositories with {library.name}")
     if not is_debian and commands.find_program("mock") is None:
         found.setdefault("mock", "mock builds packages; without it altai-build does so itself")
     if os.geteuid() != 0 and commands.find_program("newuidmap") is None:

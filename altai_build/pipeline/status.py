@@ -20,6 +20,7 @@ from altai_build.stages.publish import list_releases
 from altai_build.tools.git.changed_gitlinks import list_changed_gitlinks, list_gitlinks
 from altai_build.tools.git.command import USER_CLONE, run_git
 from altai_build.tools.git.revisions import RepositoryHistory
+from altai_build.tools.git.uncommitted import list_uncommitted
 from altai_build.workspace import Workspace
 
 
@@ -45,13 +46,15 @@ class _Reader:
         if self.config.file is None and self.error is None:
             self.problems.append(
                 Problem(
-                    "there is no repos.yaml here or above", "write it: see docs/repos-yaml.md, or use -C DIR"
+                    "there is no repos.yaml here or above",
+                    "name the superproject with -C DIR, or let `altai-build init` write repos.yaml",
                 )
             )
         history, head = self._open_superproject()
         published, manifest = self._read_releases()
         if is_configured:
             self._check_configuration()
+            self._check_commits(head)
         target = next(iter(self.config.targets.values()), None) if is_configured else None
         outcomes = read_outcomes(self.workspace.outcomes)
         by_status: dict[str, list[str]] = {}
@@ -196,6 +199,24 @@ class _Reader:
                     f"there is no {LOCK_FILE_NAME}: third-party packages are not locked",
                     "`altai-build deps lock`",
                 )
+            )
+
+    def _check_commits(self, head: CommitId | None) -> None:
+        """What `release` would refuse, as releases are made of commits alone: repos.yaml, the lock and keys."""
+        keys = [key.file for key in self.config.keys.values()]
+        files = [
+            path for path in (self.config.file, self.config.root / LOCK_FILE_NAME, *keys) if path is not None
+        ]
+        if head is None:
+            return
+        try:
+            names = list_uncommitted(Path(self.config.superproject.path), files)
+        except InputError as error:
+            self._note(error)
+            return
+        if names:
+            self.problems.append(
+                Problem(f"not committed: {', '.join(names)}", "commit it: releases are made of commits alone")
             )
 
     def _describe_running(self) -> str | None:

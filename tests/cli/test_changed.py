@@ -270,6 +270,7 @@ def test_a_damaged_clone_is_an_input_error_with_the_next_step(repo: Repo, part: 
     answer = altai_build("-C", repo.path, "changed", cwd=repo.path)
     assert (answer.code, answer.out) == (3, ""), answer.err
     assert why in answer.err and "What to do: " in answer.err
+    assert ("in a new repository commit something first" in answer.err) == (part == "branch")
     assert "Traceback" not in answer.err
 
 

@@ -86,6 +86,15 @@ def test_a_library_that_cannot_be_loaded_is_a_missing_program(monkeypatch: pytes
     assert (code, described.splitlines()[0]) == (4, "the library solv cannot be loaded")
 
 
+def test_a_shared_library_that_is_missing_is_named_with_its_package() -> None:
+    text = "libgobject-2.0.so.0: cannot open shared object file: No such file or directory"
+    described = describe_machine_error(ImportError(text))
+    assert isinstance(described, MissingToolError)
+    assert described.todo == (
+        "install the package that has libgobject-2.0.so.0: apt-get install libglib2.0-0, or dnf install glib2"
+    )
+
+
 def test_a_full_disk_is_named_where_the_error_does_not_say_which(
     require: Require, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from altai_build.cli.plan import describe_unreadable
+from altai_build.errors import InputError
+from altai_build.model.component import ComponentWithoutSrpm
+from altai_build.model.gitlink import CommitId
 from tests.kit.builders import HostSite, noarch_component
 
 
@@ -36,6 +40,20 @@ def test_a_table_of_waves_then_blocked_then_skipped_components(site: HostSite) -
     assert lines[5][4].startswith("skipped: ")
     assert "warning: build dependency cycle: a → b → a\n" in answer.err
     assert "critical path: lib → app, about 60 s; everything with " in answer.err
+
+
+def test_components_that_cannot_be_read_for_the_same_reason_share_one_warning() -> None:
+    errors = {"a": "network", "b": "other", "c": "network"}
+    components = [
+        ComponentWithoutSrpm(
+            name, f"repos/{name}", CommitId("a" * 40), "", InputError(f"no {name}", why=why, todo="do")
+        )
+        for name, why in errors.items()
+    ]
+    assert describe_unreadable(components) == [
+        "a: no a\nc: no c\nnetwork\nWhat to do: do",
+        "b: no b\nother\nWhat to do: do",
+    ]
 
 
 def test_json(site: HostSite) -> None:

@@ -46,6 +46,7 @@ def read_project(data: bytes) -> str:
         ("project: a\nproject: b\n", "line 2: the key 'project' is given twice"),
         ("keys:\n  a: {file: x}\n  b: {file: y}\n  a: {file: z}\n", "line 4: the key 'a' is given twice"),
         ("project: x\n\tkeys: y\n", "found character '\\t' that cannot start any token"),
+        ("project: x\n\tkeys: y\n", "with spaces: YAML does not allow tabs there"),
         ("project: [\n", "expected the node content"),
         ("project: x\n---\nproject: y\n", "but found another document"),
         ("project: !!python/object/apply:os.system [touch canary]\n", "could not determine a constructor"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,32 @@ def checks(
     workspace: Workspace, config: Config | None = None, builder: str = "chroot"
 ) -> dict[str, CheckResult]:
     return {check.check: check for check in check_system(config, None, workspace, builder)}
+
+
+def test_a_library_that_cannot_be_imported_is_named_with_its_reason_and_package(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Python libraries that are not there, and one whose shared library the operating system lacks."""
+    probe = tmp_path / "python"
+    probe.write_text(
+        "#!/bin/sh\ncase $2 in\n"
+        "*,*) exit 1 ;;\n"
+        "*rpm) echo \"ModuleNotFoundError: No module named 'rpm'\" >&2; exit 1 ;;\n"
+        "*createrepo_c) echo 'ImportError: libgobject-2.0.so.0: cannot open shared object file: No such file' >&2\n"
+        "exit 1 ;;\nesac\n"
+    )
+    probe.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(probe))
+    found = doctor._check_libraries()
+    assert found.found == (
+        "cannot import rpm, createrepo_c (ImportError: libgobject-2.0.so.0: cannot open shared object file: "
+        "No such file)"
+    )
+    assert found.todo == (
+        "apt-get install python3-rpm, or dnf install python3-rpm, and let this Python see it (scripts/setup; "
+        "pipx install --system-site-packages); apt-get install libglib2.0-0, or dnf install glib2"
+    )
+    assert [library.debian for library in doctor.find_shared_libraries()] == ["libglib2.0-0"]
 
 
 def test_a_missing_program_is_named_with_its_package(

@@ -18,6 +18,7 @@ from altai_build.pipeline.doctor_fix import (
     plan_installation,
 )
 from altai_build.tools import commands
+from altai_build.tools.shared_libraries import SharedLibrary
 
 
 @pytest.fixture
@@ -27,6 +28,7 @@ def lacks(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     monkeypatch.setattr(commands, "find_program", lambda name: None if name in names else f"/usr/bin/{name}")
     monkeypatch.setattr(commands, "may_mount", lambda: True)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(doctor_fix, "find_shared_libraries", lambda: ())
     return names
 
 
@@ -49,6 +51,18 @@ def test_builds_without_root_need_more(lacks: set[str], monkeypatch: pytest.Monk
     monkeypatch.setattr(commands, "may_mount", lambda: False)
     assert [one.name for one in list_missing_packages("apt-get")] == ["uidmap", "fuse-overlayfs"]
     assert [one.name for one in list_missing_packages("dnf")] == ["shadow-utils", "fuse-overlayfs"]
+
+
+def test_a_shared_library_that_createrepo_c_needs_is_installed_too(
+    lacks: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        doctor_fix, "find_shared_libraries", lambda: (SharedLibrary("libx.so.1", "libx1", "x-libs"),)
+    )
+    assert list_missing_packages("apt-get") == (
+        MissingPackage("libx1", "createrepo_c reads and writes metadata of repositories with libx.so.1"),
+    )
+    assert [one.name for one in list_missing_packages("dnf")] == ["x-libs"]
 
 
 def test_the_commands_of_each_package_manager() -> None:

@@ -67,6 +67,7 @@ def test_before_anything_was_made(world: World) -> None:
             f"the file of key k is missing: {world.super.path / 'KEY'}", "make it: `altai-build keys init k`"
         ),
         Problem("there is no deps.lock.yaml: third-party packages are not locked", "`altai-build deps lock`"),
+        Problem("not committed: repos.yaml", "commit it: releases are made of commits alone"),
     )
 
 
@@ -117,7 +118,12 @@ def test_the_last_run_and_the_one_that_builds_now(world: World) -> None:
         found = look(world)
     assert found.last_run == {"built": ("glance",), "failed": ("nova",), "blocked": ("pbr",)}
     assert found.running == "0 of 2 done"
-    assert found.problems == (Problem("nova failed: x.c: error", "see `altai-build log nova`"),)
+    assert found.problems == (
+        Problem(
+            "not committed: KEY, deps.lock.yaml, repos.yaml", "commit it: releases are made of commits alone"
+        ),
+        Problem("nova failed: x.c: error", "see `altai-build log nova`"),
+    )
 
 
 def test_without_a_superproject_or_with_a_broken_definition(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from altai_build.pipeline.run import Run
 from altai_build.stages.publish import check_version, compare_releases, list_releases
 from altai_build.stages.tag import TagPlan
 from altai_build.tools.git.superproject import ComponentSource
+from altai_build.tools.git.uncommitted import list_uncommitted
 from altai_build.tools.mock.config import list_config_files
 
 _PIN_CHANGE_TEXTS = {
@@ -152,7 +153,7 @@ def _refuse_empty(version: str, build_plan: BuildPlan, lock: Lock | None) -> Non
 
 def _refuse_uncommitted(run: Run) -> None:
     """Raise InputError when a file of the release definition is not committed: a release is made from commits alone."""
-    dirty = run.superproject.list_uncommitted(_list_definition_files(run))
+    dirty = list_uncommitted(run.superproject.path, _list_definition_files(run))
     if dirty:
         raise InputError(
             "the release definition is not committed",

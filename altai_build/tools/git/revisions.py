@@ -99,6 +99,8 @@ class RepositoryHistory:
         reasons.append("" if set(revision) & set("^~@{:") else hints.suggestion)
         in_clone = f"git -C {quote_path(self.place)}"
         todo = f"see `{in_clone} log --oneline --all`"
+        if hints.empty_branch is not None and revision.startswith("HEAD"):
+            todo = f"in a new repository commit something first (`{in_clone} commit`); else {todo}"
         if is_shallow(self.common):
             reasons.append("it is a shallow clone, which has only the newest commits")
             fetch = f"{in_clone} fetch --unshallow {' '.join(hints.remotes[:1])}".rstrip()

@@ -14,7 +14,7 @@ from altai_build.model.gitlink import GITLINK_MODE, CommitId, Gitlink
 from altai_build.regular_files import resolve_links
 from altai_build.tools.git.attributes import list_left_out
 from altai_build.tools.git.clone_settings import CloneSettings, read_clone_settings, read_submodule_urls
-from altai_build.tools.git.command import ALLOWED_PROTOCOLS, USER_CLONE, run_git
+from altai_build.tools.git.command import ALLOWED_PROTOCOLS
 from altai_build.tools.git.gitmodules import GitmodulesEntry, read_gitmodules
 from altai_build.tools.git.layout import common_directory, is_partial_clone, is_shallow
 from altai_build.tools.git.mirror import fetch_mirror, mirror_path
@@ -97,22 +97,6 @@ class Superproject(RepositoryHistory):
                 why="packages are numbered by counting its commits",
                 todo=f"run: git -C {quote_path(self.path)} fetch --unshallow",
             )
-
-    def list_uncommitted(self, paths: Sequence[Path]) -> list[str]:
-        """The files below these paths that differ from HEAD or are not tracked (without ignored ones).
-
-        Paths outside the work tree are left out; a bare repository has no such files.
-        """
-        if not (self.path / ".git").exists():
-            return []
-        root = resolve_links(self.path)
-        inside = list(map(resolve_links, paths))
-        names = [f":(top,literal){path.relative_to(root)}" for path in inside if root in path.parents]
-        if not names:
-            return []
-        options = ["--porcelain=v1", "-z", "--untracked-files=all", "--ignore-submodules=all"]
-        listed = run_git(USER_CLONE, ["status", *options, "--", *names], directory=self.path)
-        return sorted({row[3:] for row in listed.text.split("\0") if len(row) > 3})
 
     def read_submodules(
         self, commit: CommitId, tree: Sequence[TreeEntry], folders: Sequence[str]

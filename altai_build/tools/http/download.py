@@ -6,10 +6,12 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from altai_build.errors import InputError, UnreachableError
 from altai_build.model.checksum import Checksum
@@ -38,6 +40,9 @@ _PARTIAL_ADDITION = 20
 _TEXT_ATTEMPTS = 3
 # Files that are compressed themselves: for them `Content-Encoding` is a server's mistake.
 _COMPRESSED_SUFFIXES = (".gz", ".tgz", ".z")
+# The places to which threads of this process download now, each with its lock.
+_places: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+_places_lock = threading.Lock()
 _CHECK_NETWORK = "check the network and the URL, then rerun the command; finished downloads are kept"
 
 
@@ -103,12 +108,22 @@ def _fetch_unless_there(
     checksum: Checksum | None,
     attempts: int,
 ) -> Path:
-    if checksum is not None and destination.is_file() and has_checksum(destination, checksum):
-        return destination
-    try:
-        return servers.try_each(fetch, attempts=attempts)
-    except NoServerWorked as failure:
-        raise _make_download_error(list(failure.errors.values()), destination, attempts) from failure
+    with _only_thread_for(destination):
+        if checksum is not None and destination.is_file() and has_checksum(destination, checksum):
+            return destination
+        try:
+            return servers.try_each(fetch, attempts=attempts)
+        except NoServerWorked as failure:
+            raise _make_download_error(list(failure.errors.values()), destination, attempts) from failure
+
+
+@contextmanager
+def _only_thread_for(destination: Path) -> Iterator[None]:
+    """Wait until no other thread downloads to this place: builds side by side need the same packages."""
+    with _places_lock:
+        place = _places.setdefault(os.fspath(destination), threading.Lock())
+    with place:
+        yield
 
 
 def _make_download_error(errors: list[InputError], destination: Path, attempts: int) -> InputError:
@@ -194,7 +209,10 @@ def _check_content(
 
 
 def _partial_path(destination: Path) -> Path:
-    """Where a download is written first; each process has its own, so that two runs never write into one file."""
+    """Where a download is written first; each process has its own, so that two runs never write into one file.
+
+    Threads of one process take turns (`_only_thread_for`).
+    """
     return destination.with_name(f"{_partial_prefix(destination)}{os.getpid()}.part")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import gnupg
 
-from altai_build.errors import SigningError
+from altai_build.errors import SigningError, quote_path
 from altai_build.model.key_packets import parse_keys
 from altai_build.model.openpgp import KeyFingerprint, PublicKey
 from altai_build.tools import commands
@@ -115,7 +115,9 @@ class Keyring:
         raise SigningError(
             f"the keyring has no secret key for {wanted}",
             why=f"{self.home} holds {', '.join(sorted(present)) or 'no secret key'}",
-            todo="make one with `altai-build keys init`, or import the existing one into that directory",
+            todo=f"restore that directory from your backup of it, or name the workspace that has it (--workspace DIR), "
+            f"or import the secret key: gpg --homedir {quote_path(self.home)} --import FILE; "
+            "if there is no copy, declare a new key (docs/upgrades.md) and make it with `altai-build keys init NAME`",
         )
 
     def make_key(self, request: KeyRequest) -> PublicKey:

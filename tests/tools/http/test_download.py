@@ -14,7 +14,8 @@ import pytest
 
 from altai_build.errors import InputError, UnreachableError
 from altai_build.model.checksum import Checksum
-from altai_build.tools.http import attempts
+from altai_build.tools.files import link_or_copy
+from altai_build.tools.http import attempts, download
 from altai_build.tools.http.download import (
     fetch_file,
     read_url,
@@ -196,6 +197,31 @@ def test_the_partial_file_of_a_dead_process_is_continued(
     fetch_file(url, tmp_path / "name", checksum=SHA256)
     assert [span for _, span in faults.asked] == ["bytes=7-"]
     assert alive.read_bytes() == b"of another"
+
+
+def test_two_threads_that_need_the_same_file_take_turns(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both write to the same partial file: the second one comes while the first one has it half done."""
+    destination = tmp_path / "name"
+
+    def fetch() -> None:
+        fetch_file(source.as_uri(), destination, checksum=SHA256)
+
+    second = threading.Thread(target=fetch)
+
+    def link_slowly(*paths: Path) -> None:
+        link_or_copy(*paths)
+        monkeypatch.setattr(download, "link_or_copy", link_or_copy)
+        second.start()
+        # Where it does not wait for its turn, it is done by then.
+        second.join(0.2)
+
+    monkeypatch.setattr(download, "link_or_copy", link_slowly)
+    fetch()
+    second.join()
+    assert destination.read_bytes() == CONTENT
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["name"]
 
 
 def test_a_file_whose_name_is_as_long_as_a_name_can_be_is_downloaded(
