@@ -22,6 +22,9 @@ from altai_build.cli.main import cli
 ROOT = Path(__file__).resolve().parents[1]
 # File in the repository → its page.
 TOP_PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "CONTRIBUTING.md", "CHANGELOG.md": "CHANGELOG.md"}
+_NUMBERED = re.compile(r"\d+\. ")
+_ITEM_DEPTH = 3
+_COMMENT = re.compile(r" *<!-- not run.* -->$")
 _LINK = re.compile(r"\]\(([^)#\s:]+)(#[^)\s]*)?\)")
 
 
@@ -65,7 +68,35 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             found = f"{(config.repo_url or '').rstrip('/')}/blob/main/{name}"
         return f"]({found}{link[2] or ''})"
 
-    return _LINK.sub(direct, markdown)
+    return "\n".join(indent_items(_LINK.sub(direct, markdown)))
+
+
+def indent_items(markdown: str) -> Iterator[str]:
+    """The lines of a page with what belongs to a numbered item as mkdocs wants it: four blanks deep, not three.
+
+    Blocks in an item become blocks by their depth. Comments for those who read the source are left out.
+    """
+    fence, is_in_item, before = "", False, ""
+    for line in markdown.splitlines():
+        is_fence = line.lstrip(" ").startswith("```")
+        depth = len(line) - len(line.lstrip(" "))
+        if _NUMBERED.match(line) and not fence:
+            is_in_item = True
+        elif is_in_item and not fence and line and depth < _ITEM_DEPTH and not before:
+            is_in_item = False
+        before = line
+        if _COMMENT.match(line):
+            continue
+        if is_fence and not fence:
+            fence = "item" if is_in_item and depth >= _ITEM_DEPTH else "page"
+            yield "" if fence == "item" else line
+        elif is_fence:
+            yield "" if fence == "item" else line
+            fence = ""
+        elif fence == "item":
+            yield f"{' ' * 8}{line[_ITEM_DEPTH:]}" if line else ""
+        else:
+            yield f" {line}" if is_in_item and not fence and depth >= _ITEM_DEPTH else line
 
 
 def describe_commands(context: click.Context) -> Iterator[str]:

@@ -63,11 +63,21 @@ class ChannelWorld:
         )
 
     def release(
-        self, version: str, *packages: Package, misc: tuple[Package, ...] = (), epoch: int | None = None
+        self,
+        version: str,
+        *packages: Package,
+        misc: tuple[Package, ...] = (),
+        epoch: int | None = None,
+        commit: str | None = None,
     ) -> Path:
-        """Publish a release with these packages in centos6, and `misc` in deps/misc, besides those of the kit."""
+        """Publish a release with these packages in centos6, and `misc` in deps/misc, besides those of the kit.
+
+        `commit` is that of the superproject, where it has to be one that there is.
+        """
         contents = replace(make_release_contents(self.materials, version), baseurl=self.baseurl)
         contents = contents if epoch is None else replace(contents, epoch=epoch)
+        if commit is not None:
+            contents = replace(contents, superproject=replace(contents.superproject, commit=commit))
         for name, listed in (("centos6", packages), ("deps/misc", misc)):
             rpms = build_packages(self.folder / "rpms" / version / name, listed) if listed else []
             if rpms:
