@@ -88,6 +88,11 @@ class Workspace:
         return self.cache / "specs"
 
     @property
+    def pins(self) -> Path:
+        """What was read in pinned commits."""
+        return self.cache / "pins" / "known.json"
+
+    @property
     def mock_configs(self) -> Path:
         """Evaluated mock configurations."""
         return self.cache / "mock-configs"

@@ -152,6 +152,7 @@ def run(
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
     status: int = 0,
+    input: bytes = b"",
 ) -> str:
     """Run a program that must succeed; returns its stdout."""
     inherited = dict(os.environ)
@@ -160,7 +161,7 @@ def run(
     libraries = os.pathsep.join([str(ROOT), *filter(None, [inherited.get("PYTHONPATH")])])
     done = subprocess.run(
         argv,
-        stdin=subprocess.DEVNULL,
+        input=input,
         capture_output=True,
         cwd=cwd,
         env={**inherited, "PYTHONPATH": libraries, **(environment or {})},

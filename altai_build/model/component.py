@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 
@@ -64,7 +65,8 @@ def get_spec_path(kind: ComponentKind, path: str, spec: str) -> str:
 def make_unique_names(paths: list[tuple[str, str]]) -> list[str]:
     """Names for (path, spec stem or ""): the last part of the path, or the whole path where names would be equal."""
     short = [_join(path.rpartition("/")[2], stem) for path, stem in paths]
-    return [_join(path, stem) if short.count(name) > 1 else name for name, (path, stem) in zip(short, paths)]
+    counts = Counter(short)
+    return [_join(path, stem) if counts[name] > 1 else name for name, (path, stem) in zip(short, paths)]
 
 
 def _join(path: str, stem: str) -> str:

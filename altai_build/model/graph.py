@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import compress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_BYTE_WITH_BITS = re.compile(rb"[^\0]")
+# Byte → the numbers of its bits that are set.
+_BITS_OF_BYTE = [[bit for bit in range(8) if byte >> bit & 1] for byte in range(256)]
 
 
 def find_strong_components(graph: Mapping[T, Collection[T]]) -> list[list[T]]:
@@ -77,8 +80,14 @@ class TransitiveNeeds(Mapping[str, tuple[str, ...]]):
         return {name: reached[name] & ~(1 << number) for name, number in self._numbers.items()}
 
     def __getitem__(self, name: str) -> tuple[str, ...]:
-        digits = f"{self._bits[name]:b}"
-        return tuple(compress(self._names, map("1".__eq__, reversed(digits))))
+        bits = self._bits[name]
+        data = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
+        # Most components need few of all: bytes without a bit are passed over at once.
+        return tuple(
+            self._names[8 * at.start() + bit]
+            for at in _BYTE_WITH_BITS.finditer(data)
+            for bit in _BITS_OF_BYTE[at.group()[0]]
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

@@ -22,7 +22,7 @@ from altai_build.model.sources import (
     is_source_file_name,
 )
 from altai_build.model.spec import find_archive_source
-from altai_build.tools.git.superproject import ComponentSource
+from altai_build.tools.git.component_source import ComponentSource
 from altai_build.tools.rpm.source_files import SourceFile, find_committed_source
 from altai_build.tools.rpm.source_lists import read_checksum_lists
 

@@ -23,10 +23,11 @@ from altai_build.model.srpm import Srpm
 from altai_build.tools.files import scratch_directory, sha256_file
 from altai_build.tools.git.archive import ArchivePart
 from altai_build.tools.git.attributes import read_attribute_files
+from altai_build.tools.git.component_source import ComponentSource, SpecContent
 from altai_build.tools.git.export_subst import substitute_files
 from altai_build.tools.git.lfs import find_lfs_files
 from altai_build.tools.git.objects import ObjectStore
-from altai_build.tools.git.superproject import ComponentSource, Superproject
+from altai_build.tools.git.superproject import Superproject
 from altai_build.tools.openpgp.keyfile import read_rewritten_keys
 from altai_build.tools.rpm import rpmbuild
 from altai_build.tools.rpm.header import read_built_headers
@@ -287,7 +288,7 @@ class SrpmMaker:
         store, tree = self.superproject.join_nested(
             sourced.store, sourced.component.commit, sourced.tree, nested
         )
-        return replace(sourced, store=store, tree=tree)
+        return replace(sourced, content=SpecContent.of(sourced.text, store, tree))
 
     def _list_nested(self, sourced: ComponentSource) -> list[tuple[str, ObjectStore, CommitId]]:
         """The component's own pinned submodules, at every depth: folder, objects, commit."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from altai_build.model.component import Component, ComponentKind
 from altai_build.model.limits import Limits
+from altai_build.tools.git.component_source import ComponentSource, ComponentSpec, SpecContent
 from altai_build.tools.git.objects import ObjectStore
-from altai_build.tools.git.superproject import ComponentSource, ComponentSpec
 from altai_build.tools.rpm.evaluate import SpecEvaluator
 from tests.kit.git import Entry, Repo
 
@@ -29,7 +29,7 @@ def make_component_spec(
     component = Component(
         name=name, kind=kind, path=path, commit=commit, url=None, spec=spec, repository=None
     )
-    return ComponentSpec(component=component, text=text, store=store, tree=store.read_tree(commit))
+    return ComponentSpec(component=component, content=SpecContent.of(text, store, store.read_tree(commit)))
 
 
 def make_sourced(

@@ -16,7 +16,8 @@ from altai_build.config import load_config
 from altai_build.errors import AltaiError, InputError
 from altai_build.stages.discover.components import discover
 from altai_build.stages.sources import fetch_sources, list_downloads
-from altai_build.tools.git.superproject import ComponentSource, Superproject
+from altai_build.tools.git.component_source import ComponentSource
+from altai_build.tools.git.superproject import Superproject
 from altai_build.tools.http import attempts, pypi
 from altai_build.workspace import Workspace
 from tests.kit.git import Entry, Repo

@@ -13,7 +13,8 @@ from altai_build.errors import InputError
 from altai_build.ledger import Ledger
 from altai_build.stages.discover.components import discover
 from altai_build.stages.srpm import SrpmMaker
-from altai_build.tools.git.superproject import ComponentSource, Superproject
+from altai_build.tools.git.component_source import ComponentSource
+from altai_build.tools.git.superproject import Superproject
 from altai_build.tools.rpm.rpmbuild import rpm_version_key
 from altai_build.workspace import Workspace
 from tests.kit.git import Entry, Pin, gitmodules

@@ -17,8 +17,8 @@ from altai_build.regular_files import read_regular_file
 from altai_build.stages.discover.candidates import find_path_in, find_repository_name
 from altai_build.stages.discover.components import Discovery
 from altai_build.tools.files import scratch_directory
+from altai_build.tools.git.component_source import ComponentSource
 from altai_build.tools.git.objects import ObjectStore, TreeEntry
-from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.mock.config import read_config
 from altai_build.tools.rpm.macro_files import read_macro_files
 

@@ -30,7 +30,7 @@ from altai_build.stages.build.cache import BuildCache, ReleasedBuild, describe_r
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
 from altai_build.stages.build.lookup import BuildLookup, look_up_build
 from altai_build.stages.srpm import SrpmNotMade
-from altai_build.tools.git.superproject import ComponentSource
+from altai_build.tools.git.component_source import ComponentSource
 from altai_build.tools.progress import ProgressReporter
 from altai_build.tools.solver.resolve import Unsatisfiable
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from altai_build.model.srpm import Srpm
     from altai_build.pipeline.build.srpms import SrpmBatch
     from altai_build.pipeline.run import Run
-    from altai_build.tools.git.superproject import ComponentSource
+    from altai_build.tools.git.component_source import ComponentSource
 
 
 @dataclass(frozen=True)

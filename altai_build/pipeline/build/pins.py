@@ -7,8 +7,9 @@ from altai_build.model.component import ComponentKind
 from altai_build.model.gitlink import CommitId, Gitlink
 from altai_build.model.pin import PinChange, PinDirection, get_pin_direction
 from altai_build.pipeline.run import Run
+from altai_build.tools.git.component_source import ComponentSource
 from altai_build.tools.git.objects import ObjectStore
-from altai_build.tools.git.superproject import ComponentSource, Submodule
+from altai_build.tools.git.superproject import Submodule
 
 
 def read_pins(run: Run, revision: str) -> dict[str, Submodule]:

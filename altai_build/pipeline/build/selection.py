@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from altai_build.model.build_inputs import BUILDROOT_PREFIX
+from altai_build.model.component import ComponentKind
 from altai_build.model.gitlink import ChangeStatus
 from altai_build.model.package_fingerprint import is_local_package
 from altai_build.pipeline.build.component_names import select_by_name
@@ -213,7 +214,7 @@ def _select_changed_in_superproject(run: Run, whole: Discovery, since: str) -> d
     reasons = {}
     for source in whole.sourced:
         component = source.component
-        if source.store.objects != store.objects:
+        if component.kind is ComponentKind.SUBMODULE:
             continue
         files = {entry.path: entry.oid for entry in source.tree if entry.is_file}
         if _files_of(component.path, files) != _files_of(component.path, old_files):

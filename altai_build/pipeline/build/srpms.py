@@ -28,7 +28,7 @@ from altai_build.stages.discover.components import Discovery, discover
 from altai_build.stages.sources import fetch_sources
 from altai_build.stages.srpm import PackedSrpm, PreparedSrpm, SrpmMaker
 from altai_build.tools.files import remove_tree, scratch_directory
-from altai_build.tools.git.superproject import ComponentSource
+from altai_build.tools.git.component_source import ComponentSource
 from altai_build.tools.leftovers import remove_abandoned
 from altai_build.tools.rpm import rpmbuild
 from altai_build.tools.spec.reader import SpecReader
@@ -140,7 +140,7 @@ class _SrpmPipeline:
             packers = stack.enter_context(ThreadPoolExecutor(jobs))
             preparers = stack.enter_context(ThreadPoolExecutor(jobs))
             # With several workers the large ones come first, so that none is left over at the end.
-            queue = sorted(sources, key=lambda source: -len(source.tree)) if jobs > 1 else sources
+            queue = sorted(sources, key=lambda source: -source.content.files) if jobs > 1 else sources
             packings = list(preparers.map(lambda source: self._prepare(source, packers), queue))
             for packing in packings:
                 if packing is not None:

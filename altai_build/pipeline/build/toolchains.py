@@ -18,7 +18,7 @@ from altai_build.pipeline.run import Run
 from altai_build.stages.build.environment import BuildEnvironment, BuilderDefinition
 from altai_build.tools.builder import Builder
 from altai_build.tools.chroot.resolver import BuildrootResolver
-from altai_build.tools.git.superproject import ComponentSource
+from altai_build.tools.git.component_source import ComponentSource
 from altai_build.tools.mock.config import MockConfig, read_config
 from altai_build.workspace import Workspace
 

@@ -12,7 +12,7 @@ from altai_build.model.component import ComponentKind
 if TYPE_CHECKING:
     from altai_build.model.gitlink import CommitId
     from altai_build.pipeline.run import Run
-    from altai_build.tools.git.superproject import ComponentSource
+    from altai_build.tools.git.component_source import ComponentSource
 
 
 def warn_of_work_trees(

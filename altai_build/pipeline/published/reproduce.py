@@ -34,7 +34,7 @@ from altai_build.stages.provenance import compute_buildroot_digest
 from altai_build.stages.srpm import SrpmMaker
 from altai_build.tools.buildlog.reading import read_for_keeping
 from altai_build.tools.files import make_directory, scratch_directory, write_atomically
-from altai_build.tools.git.superproject import ComponentSource
+from altai_build.tools.git.component_source import ComponentSource
 from altai_build.tools.output_directory import copy_all_into
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.rpm.package_comparison import compare_packages

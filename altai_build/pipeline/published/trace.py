@@ -26,8 +26,8 @@ from altai_build.rules.view import ReleaseView
 from altai_build.stages.discover.components import Discovery, discover
 from altai_build.stages.verify import verify_view
 from altai_build.tools.files import scratch_directory
+from altai_build.tools.git.component_source import ComponentSource
 from altai_build.tools.git.objects import ObjectStore
-from altai_build.tools.git.superproject import ComponentSource
 from altai_build.tools.rpm.package_comparison import compare_packages
 
 # In the newest changelog entry of every package that is built here.

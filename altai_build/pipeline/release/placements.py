@@ -21,7 +21,7 @@ from altai_build.pipeline.run import Run
 from altai_build.stages.compose import Placement
 from altai_build.stages.sign import sign_packages
 from altai_build.tools.files import sha256_file
-from altai_build.tools.git.superproject import ComponentSource
+from altai_build.tools.git.component_source import ComponentSource
 from altai_build.tools.openpgp.signing import SigningKey
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.url import without_password

@@ -30,7 +30,7 @@ from altai_build.pipeline.release.tagging import plan_release_tags
 from altai_build.pipeline.run import Run
 from altai_build.stages.publish import check_version, compare_releases, list_releases
 from altai_build.stages.tag import TagPlan
-from altai_build.tools.git.superproject import ComponentSource
+from altai_build.tools.git.component_source import ComponentSource
 from altai_build.tools.git.uncommitted import list_uncommitted
 from altai_build.tools.mock.config import list_config_files
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from altai_build.model.component import Component
     from altai_build.model.gitlink import CommitId
     from altai_build.pipeline.run import Run
-    from altai_build.tools.git.superproject import ComponentSource
+    from altai_build.tools.git.component_source import ComponentSource
 
 # How a note of a result begins that says why nothing measured.
 _UNMEASURED = "coverage is not measured"

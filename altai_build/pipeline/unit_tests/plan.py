@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from altai_build.model.component import Component
     from altai_build.pipeline.run import Run
     from altai_build.stages.discover.components import Discovery
-    from altai_build.tools.git.superproject import ComponentSource
+    from altai_build.tools.git.component_source import ComponentSource
 
 _NEEDED_REASON = "needed to test "
 

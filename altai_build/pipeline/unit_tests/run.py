@@ -55,7 +55,7 @@ from altai_build.stages.unit_tests.wrapper import (
     make_wrapper,
 )
 from altai_build.tools.files import make_directory, scratch_directory, sha256_file
-from altai_build.tools.git.superproject import ComponentSource
+from altai_build.tools.git.component_source import ComponentSource
 from altai_build.tools.progress import TaskProgress
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.solver.resolve import Unsatisfiable

@@ -16,8 +16,10 @@ from altai_build.stages.discover.candidates import (
     find_repository_name,
     read_texts,
 )
+from altai_build.stages.discover.known_pins import KnownPins
 from altai_build.stages.discover.specs import SpecReading
-from altai_build.tools.git.superproject import ComponentSource, Submodule, Superproject
+from altai_build.tools.git.component_source import ComponentSource
+from altai_build.tools.git.superproject import Submodule, Superproject
 from altai_build.tools.spec.reader import SpecReader
 from altai_build.workspace import Workspace
 
@@ -54,7 +56,8 @@ def discover(
     """
     reader = reader or SpecReader()
     commit = superproject.resolve_revision(revision)
-    finder = CandidateFinder(superproject, config, commit, only)
+    known = KnownPins(workspace.pins)
+    finder = CandidateFinder(superproject, config, commit, only, known)
     macros, arch = config.get_target_macros(find_repository_name(config, SourceKind.SUPERPROJECT))
 
     def find(submodule: Submodule) -> Found:
@@ -64,13 +67,17 @@ def discover(
             reader.start_reading([spec.text for spec in found.texts], macros, arch)
         return found
 
+    submodules = [(one, finder.recall_submodule(one)) for one in finder.list_submodules()]
     with ThreadPoolExecutor(max(1, jobs)) as pool:
+        new = pool.map(find, [one for one, recalled in submodules if recalled is None])
         found = [
             *finder.find_in_root(),
-            *pool.map(find, finder.list_submodules()),
+            *(next(new) if recalled is None else recalled for _, recalled in submodules),
             *finder.find_in_spec_folders(),
         ]
-        sourced, without_srpm = SpecReading(config, reader, workspace, pool).read(found)
+        reading = SpecReading(config, reader, workspace, pool, finder, known)
+        sourced, without_srpm = reading.read(found)
+    known.save()
     return Discovery(
         commit=commit,
         time=finder.store.read_commit_time(commit),

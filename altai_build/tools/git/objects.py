@@ -27,6 +27,7 @@ from altai_build.tools.git.command import (
 )
 from altai_build.tools.git.commit_time import convert_time, parse_commit_time
 from altai_build.tools.git.layout import advise_on_partial_clone, is_shallow
+from altai_build.tools.git.repository_state import State
 from altai_build.tools.git.shadow import make_shadow, name_objects
 
 # As many object ids as a pipe holds.
@@ -78,6 +79,8 @@ class ObjectStore:
         self.profile = ISOLATED._replace(environment={**ISOLATED.environment, **name_objects(commons)})
         # The name of that repository in errors.
         self.origin = origin
+        # That of the repository, read before git found a commit and its tree there; None where only git can tell.
+        self.state: State | None = None
         # Kept, because git takes a process for each.
         self._trees: dict[CommitId, tuple[TreeEntry, ...]] = {}
         self._commit_times: dict[CommitId, int] = {}
@@ -150,9 +153,8 @@ class ObjectStore:
     def has_commit_object(self, commit: CommitId) -> bool:
         """True when the commit itself is here; a damaged clone may still lack its trees."""
         # A git that fails has not said no, as `git cat-file -e` would.
-        check = self.run(
-            ["cat-file", "--batch-check=%(objecttype)"], input=f"{require_commit(commit)}\n".encode()
-        )
+        asked = f"{require_commit(commit)}\n".encode()
+        check = self.run(["cat-file", "--batch-check=%(objecttype)"], input=asked)
         return check.text.strip() == "commit"
 
     def has_all_objects(self, commit: CommitId) -> bool:
@@ -376,16 +378,14 @@ class ObjectStore:
         """The full id of the only commit with this abbreviated id; None when there is none, or more than one."""
         if not _ABBREVIATED_ID.fullmatch(abbreviated):
             return None
-        found = self.run(
-            ["rev-parse", "--verify", "--quiet", f"{abbreviated}^{{commit}}"], ok=process.ANY_STATUS
-        )
+        words = ["rev-parse", "--verify", "--quiet", f"{abbreviated}^{{commit}}"]
+        found = self.run(words, ok=process.ANY_STATUS)
         return CommitId(found.text.strip()) if found.returncode == 0 else None
 
     def is_ancestor(self, older: CommitId, newer: CommitId) -> bool:
         """True when `newer` contains `older` in its history."""
-        check = self.run(
-            ["merge-base", "--is-ancestor", require_commit(older), require_commit(newer)], ok=(0, 1)
-        )
+        commits = [require_commit(older), require_commit(newer)]
+        check = self.run(["merge-base", "--is-ancestor", *commits], ok=(0, 1))
         return check.returncode == 0
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError, quote_path
 from altai_build.model.gitlink import GITLINK_MODE, CommitId, Gitlink
@@ -16,16 +15,18 @@ from altai_build.tools.git.attributes import list_left_out
 from altai_build.tools.git.clone_settings import CloneSettings, read_clone_settings, read_submodule_urls
 from altai_build.tools.git.command import ALLOWED_PROTOCOLS
 from altai_build.tools.git.gitmodules import GitmodulesEntry, read_gitmodules
-from altai_build.tools.git.layout import common_directory, is_partial_clone, is_shallow
+from altai_build.tools.git.layout import (
+    common_directory,
+    git_directory,
+    is_partial_clone,
+    is_shallow,
+)
 from altai_build.tools.git.mirror import fetch_mirror, mirror_path
 from altai_build.tools.git.objects import ObjectStore, Repair, TreeEntry
+from altai_build.tools.git.repository_state import State, read_state
 from altai_build.tools.git.revisions import RepositoryHistory
 from altai_build.tools.git.url import has_allowed_protocol, is_local_url, resolve_url
 from altai_build.tools.url import without_password
-
-if TYPE_CHECKING:
-    from altai_build.model.component import Component
-    from altai_build.model.spec import SpecInfo
 
 # Of the submodules of one component, with those that they have in turn.
 _MAX_NESTED = 1000
@@ -47,23 +48,6 @@ class Submodule:
     name: str | None
     url: str | None
     own_url: str | None = None
-
-
-@dataclass(frozen=True)
-class ComponentSpec:
-    """A component with its spec, before that is read; `text` is the spec as committed."""
-
-    component: Component
-    text: str
-    store: ObjectStore
-    tree: tuple[TreeEntry, ...]
-
-
-@dataclass(frozen=True)
-class ComponentSource(ComponentSpec):
-    """A component with what its source package is made from."""
-
-    info: SpecInfo
 
 
 class Superproject(RepositoryHistory):
@@ -134,7 +118,11 @@ class Superproject(RepositoryHistory):
         return self._absolute_url(url) if url else None
 
     def _absolute_url(self, url: str) -> str:
-        return resolve_url(url, base=self.remote_url or str(resolve_links(self.path)))
+        return resolve_url(url, base=self._base_url)
+
+    @cached_property
+    def _base_url(self) -> str:
+        return self.remote_url or str(resolve_links(self.path))
 
     # ---- objects of the components ---------------------------------------------------------------------------
 
@@ -148,23 +136,41 @@ class Superproject(RepositoryHistory):
 
     def find_local_store(self, submodule: Submodule, commits: Sequence[CommitId]) -> ObjectStore | None:
         """The objects of a component in a local repository with all these commits; nothing is fetched."""
-        places: list[tuple[Path, str | None]] = [(place, None) for place in self.list_local_clones(submodule)]
-        urls = [url for url in (submodule.own_url, submodule.url) if url is not None]
-        places += [(mirror_path(url, self.state / "mirrors"), url) for url in urls]
         link = Gitlink(path=submodule.link.path, commit=commits[0])
-        for place, url in places:
-            store = self._borrow_complete_store(place, link, url)
+        for place, url in self._list_places(submodule):
+            store = self._borrow_complete_store(Path(place), link, url)
             if store is not None and all(store.has_commit_object(commit) for commit in commits[1:]):
                 return store
         return None
 
+    def is_known_place(self, submodule: Submodule, common: Path, state: State) -> bool:
+        """Whether a repository is still one of the component's own, in the state in which it had the pinned commit."""
+        return read_state(common, submodule.link.commit) == state and any(
+            git_directory(place) == str(common) for place, _ in self._list_places(submodule)
+        )
+
+    def _list_places(self, submodule: Submodule) -> Iterator[tuple[str, str | None]]:
+        """Where a component's objects may be on this machine; with the URL of a mirror.
+
+        Text, because creating paths takes longer than looking at thousands of repositories.
+        """
+        for place in self._list_clone_paths(submodule):
+            yield place, None
+        for url in (submodule.own_url, submodule.url):
+            if url is not None:
+                yield str(mirror_path(url, self.state / "mirrors")), url
+
     def list_local_clones(self, submodule: Submodule) -> list[Path]:
         """Where the user may have a clone of a component: modules/NAME of the superproject, the gitlink's path."""
-        places = [self.path / submodule.link.path]
-        if submodule.name and not _has_parent_reference(submodule.name):
-            places.insert(0, self.common / "modules" / submodule.name)
+        return [Path(place) for place in self._list_clone_paths(submodule)]
+
+    def _list_clone_paths(self, submodule: Submodule) -> Iterator[str]:
         given = self.clones.get(submodule.link.path)
-        return places if given is None else [given, *places]
+        if given is not None:
+            yield str(given)
+        if submodule.name and not _has_parent_reference(submodule.name):
+            yield f"{self.common}/modules/{submodule.name}"
+        yield f"{self.path}/{submodule.link.path}"
 
     def open_store_with_both(self, old: Submodule, new: Submodule) -> ObjectStore:
         """One store with the objects of a component at two pins; they are fetched when no clone has both.
@@ -305,6 +311,7 @@ class Superproject(RepositoryHistory):
         # Nobody knows a mirror by its path.
         origin = str(place) if url is None else without_password(url)
         store = self._borrow_store(common, origin, commit, repairs)
+        store.state = read_state(common, commit)
         complete = store.has_tree(commit) and (not is_partial_clone(common) or store.has_all_objects(commit))
         return store if complete else None
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from altai_build.model.component import ComponentKind
 from altai_build.model.gitlink import CommitId
 from altai_build.model.spec import SpecInfo
+from altai_build.tools.git.component_source import ComponentSpec
 from altai_build.tools.git.objects import ObjectStore
-from altai_build.tools.git.superproject import ComponentSpec
 from altai_build.tools.spec.reader import SpecText, decode_spec, read_specs
 
 _USE = re.compile(r"%\{?[?!]*auto(?:release|changelog)\b")

@@ -14,14 +14,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from time import time as now
+from typing import NamedTuple
 
 from altai_build.errors import InputError
 from altai_build.model.limits import Limits
 from altai_build.model.release_suffix import has_hidden_dist
 from altai_build.model.spec import SpecInfo, UnknownSpec
 from altai_build.tools.files import write_atomically
+from altai_build.tools.git.component_source import ComponentSpec
 from altai_build.tools.git.lfs import make_pointer_error, read_content
-from altai_build.tools.git.superproject import ComponentSpec
 from altai_build.tools.rpm import rpmbuild
 from altai_build.tools.rpm.autorelease import find_autorelease_macros
 from altai_build.tools.rpm.macro_files import MacroFiles, read_macro_files
@@ -76,6 +77,13 @@ class _Expansion:
     macro_files: MacroFiles | None
 
 
+class Evaluation(NamedTuple):
+    """What a spec says; False where what the clone has of Git LFS may count, besides the commit and the key."""
+
+    info: SpecInfo
+    depends_on_commit_alone: bool = True
+
+
 class ForeignArch(InputError):
     """A spec whose packages are for other architectures than that of the target (BuildArch:)."""
 
@@ -89,8 +97,13 @@ class SpecEvaluator:
         self._cache = cache
 
     @functools.cached_property
-    def _rpm_version(self) -> str:
+    def rpm_version(self) -> str:
+        """The version of rpm and of its macros."""
         return rpmbuild.rpm_version_key()
+
+    def digest_macro_files(self, macro_folder: Path | None) -> str:
+        """The digest of the macro files of a folder; "" for none. Raises InputError where they cannot be read."""
+        return read_macro_files(macro_folder).digest if macro_folder else ""
 
     def read(
         self,
@@ -100,13 +113,7 @@ class SpecEvaluator:
         macro_folder: Path | None = None,
     ) -> SpecInfo:
         """The content of a component's spec, read statically if that is possible. Raises as `evaluate`."""
-        if macro_folder is not None:
-            return self.evaluate(source, macros, arch, macro_folder)
-        text = SpecText(path=source.component.spec_path, text=source.text)
-        result = read_specs([text], macros, arch, cache=self._cache)[0]
-        if isinstance(result, InputError):
-            raise result
-        return self.evaluate(source, macros, arch) if isinstance(result, UnknownSpec) else result
+        return self.read_with_origin(source, macros, arch, macro_folder, is_static=True).info
 
     def evaluate(
         self,
@@ -120,12 +127,31 @@ class SpecEvaluator:
         Raises InputError when rpm refuses the spec or a macro is left in it, BuildError when rpm crashes or takes too
         long.
         """
+        return self.read_with_origin(source, macros, arch, macro_folder, is_static=False).info
+
+    def read_with_origin(
+        self,
+        source: ComponentSpec,
+        macros: Mapping[str, str],
+        arch: str,
+        macro_folder: Path | None,
+        *,
+        is_static: bool,
+    ) -> Evaluation:
+        """The content of a component's spec, and what it depends on: `read` with `is_static`, else `evaluate`."""
+        if is_static and macro_folder is None:
+            text = SpecText(path=source.component.spec_path, text=source.text)
+            result = read_specs([text], macros, arch, cache=self._cache)[0]
+            if isinstance(result, InputError):
+                raise result
+            if isinstance(result, SpecInfo):
+                return Evaluation(result)
         macros = {**macros, **find_autorelease_macros(source, macros, arch)}
         beside = self._list_files(source)
         time = source.store.read_commit_time(source.component.commit)
         key = [
             _CACHE_FORMAT,
-            self._rpm_version,
+            self.rpm_version,
             sorted(macros.items()),
             arch,
             posixpath.basename(source.component.spec),
@@ -142,14 +168,15 @@ class SpecEvaluator:
         )
         cached = read_sealed(path)
         if cached is not None:
-            return load_spec_info(cached)
+            return Evaluation(load_spec_info(cached))
         blobs = dict(zip(beside, source.store.read_blobs(beside.values())))
         files = self._read_files(source, blobs)
         info = self._evaluate(_Expansion(source, files, macros, arch, time, macro_files))
         # What the clone has of Git LFS is no part of the key.
-        if list(files.values()) == list(blobs.values()):
+        is_pure = list(files.values()) == list(blobs.values())
+        if is_pure:
             write_atomically(path, dump_sealed(dataclasses.asdict(info)), durable=False)
-        return info
+        return Evaluation(info, is_pure)
 
     def _read_files(self, source: ComponentSpec, blobs: Mapping[str, bytes]) -> dict[str, bytes]:
         """The files beside a spec by their paths in the sandbox, without Git LFS pointers.

@@ -20,7 +20,7 @@ from altai_build.model.spec import SpecInfo
 from altai_build.model.srpm import SRPM_RECIPE_VERSION
 from altai_build.tools.disk import WriteBudget
 from altai_build.tools.git.archive import ArchivePart, archiver_version, write_archive
-from altai_build.tools.git.superproject import ComponentSource
+from altai_build.tools.git.component_source import ComponentSource
 from altai_build.tools.rpm.macro_files import MacroFiles
 from altai_build.tools.rpm.source_files import SourceFile
 from altai_build.tools.sandbox.limits import make_resource_watch

@@ -16,7 +16,7 @@ from altai_build.model.spec_text import close_prep, find_git_question
 from altai_build.regular_files import resolve_links
 from altai_build.tools import commands, process
 from altai_build.tools.files import make_directory, move_out, scratch_directory, sha256_file
-from altai_build.tools.git.superproject import ComponentSpec
+from altai_build.tools.git.component_source import ComponentSpec
 from altai_build.tools.rpm.macro_files import MacroFiles
 from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, HostSandbox
 from altai_build.tools.sandbox.clock import fixed_lua_clock

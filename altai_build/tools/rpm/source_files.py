@@ -16,8 +16,8 @@ from altai_build.model.packaging import holds_packaging_only
 from altai_build.model.sources import SOURCES_FILE_NAME, SourceChoice, is_source_file_name
 from altai_build.model.spec import SourceTag, SpecInfo, find_archive_source
 from altai_build.tools.files import sha256_file
+from altai_build.tools.git.component_source import ComponentSource, ComponentSpec
 from altai_build.tools.git.lfs import POINTER_LIMIT, find_content, parse_pointer
-from altai_build.tools.git.superproject import ComponentSource, ComponentSpec
 from altai_build.tools.rpm.source_lists import read_checksum_lists
 from altai_build.tools.spec.undecided import MACRO_FIX, UNDEFINED
 

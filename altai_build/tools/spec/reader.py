@@ -151,7 +151,7 @@ class SpecReader:
         """The cache file of each spec."""
         if self._cache is None:
             return [None] * len(specs)
-        common = json.dumps([_CACHE_FORMAT, _reader_versions(arch), sorted(macros.items()), arch])
+        common = json.dumps([_CACHE_FORMAT, list_reader_versions(arch), sorted(macros.items()), arch])
         texts = [f"{common}\n{spec.text}".encode("utf-8", "surrogateescape") for spec in specs]
         return [self._cache / hashlib.sha256(text).hexdigest() for text in texts]
 
@@ -280,7 +280,7 @@ def _read_cached(spec: SpecText, path: Path) -> SpecResult | None:
 
 
 @functools.cache
-def _reader_versions(arch: str) -> list[object]:
+def list_reader_versions(arch: str) -> list[object]:
     """What a result depends on besides the spec's text: this reader, and the macros of this machine's rpm."""
     own = sorted(Path(__file__).parent.glob("*.py"))
     found: list[object] = []

@@ -10,6 +10,7 @@ from altai_build.config import Config, load_config
 from altai_build.errors import InputError
 from altai_build.model.component import ComponentKind, ComponentWithoutSrpm
 from altai_build.stages.discover.candidates import CandidateFinder, Found, SpecCandidate, read_texts
+from altai_build.stages.discover.known_pins import KnownPins
 from altai_build.tools.git.superproject import Superproject
 from tests.kit.git import Symlink
 from tests.kit.superprojects import World, make_spec
@@ -35,7 +36,8 @@ def world(tmp_path: Path) -> World:
 def find(world: World, *only: str) -> dict[str, Found]:
     superproject = Superproject(world.super.path, state=world.folder / "state")
     config: Config = load_config(world.super.path / "repos.yaml")
-    finder = CandidateFinder(superproject, config, superproject.resolve_revision("HEAD"), only)
+    known = KnownPins(world.folder / "known.json")
+    finder = CandidateFinder(superproject, config, superproject.resolve_revision("HEAD"), only, known)
     submodules = map(finder.find_in_submodule, finder.list_submodules())
     found = [*finder.find_in_root(), *submodules, *finder.find_in_spec_folders()]
     return {one.path: one for one in found}

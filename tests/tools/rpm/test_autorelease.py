@@ -9,8 +9,8 @@ import pytest
 from altai_build.errors import InputError
 from altai_build.model.component import Component, ComponentKind
 from altai_build.model.limits import Limits
+from altai_build.tools.git.component_source import ComponentSpec, SpecContent
 from altai_build.tools.git.objects import ObjectStore
-from altai_build.tools.git.superproject import ComponentSpec
 from altai_build.tools.rpm.autorelease import find_autorelease_macros
 from altai_build.tools.rpm.evaluate import SpecEvaluator
 from tests.kit.git import Repo
@@ -35,7 +35,8 @@ class History:
         )
         component = Component("x", ComponentKind.SUBMODULE, "x", commit, None, "x.spec", None)
         text = self.repo.git("show", f"{commit}:x.spec") + "\n"
-        return ComponentSpec(component=component, text=text, store=store, tree=store.read_tree(commit))
+        content = SpecContent.of(text, store, store.read_tree(commit))
+        return ComponentSpec(component=component, content=content)
 
     def release(self, **macros: str) -> str:
         evaluator = SpecEvaluator(Limits(), scratch=self.folder / "scratch", cache=self.folder / "cache")

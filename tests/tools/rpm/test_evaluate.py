@@ -12,7 +12,7 @@ import pytest
 from altai_build.errors import InputError
 from altai_build.model.limits import Limits
 from altai_build.model.spec import SpecInfo
-from altai_build.tools.git.superproject import ComponentSpec
+from altai_build.tools.git.component_source import ComponentSpec
 from altai_build.tools.rpm import rpmbuild
 from altai_build.tools.rpm.evaluate import ForeignArch, SpecEvaluator, find_kernel, shows_clock
 from tests.kit.git import Entry, Symlink

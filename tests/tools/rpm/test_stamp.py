@@ -11,6 +11,7 @@ import pytest
 from altai_build.errors import InputError
 from altai_build.model.limits import Limits
 from altai_build.model.package import RpmHeader
+from altai_build.tools.git.component_source import ComponentSource, SpecContent
 from altai_build.tools.rpm import rpmbuild
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.rpm.recipe import SrpmRecipe, write_source_tree
@@ -37,6 +38,10 @@ def pack(recipe: SrpmRecipe, text: str, folder: Path) -> tuple[RpmHeader, str]:
     return read_header(package), result.error_text
 
 
+def with_text(source: ComponentSource, text: str) -> ComponentSource:
+    return dataclasses.replace(source, content=SpecContent.of(text, source.store, source.tree))
+
+
 def test_the_spec_has_the_commit_in_release_and_changelog(tmp_path: Path) -> None:
     recipe = make_recipe(tmp_path)
     commit = recipe.sourced.component.commit
@@ -50,7 +55,7 @@ def test_a_release_from_the_macros_has_the_suffix_once(tmp_path: Path) -> None:
     recipe = make_recipe(tmp_path)
     text = recipe.sourced.text.replace("Release: 1", "Release: %{release}")
     assert "BuildArch: noarch" in text and "%{release}" in text
-    sourced = dataclasses.replace(recipe.sourced, text=text)
+    sourced = with_text(recipe.sourced, text)
     recipe = dataclasses.replace(recipe, sourced=sourced, macros={**recipe.macros, "release": "3"})
     header, _ = pack(recipe, stamp(recipe, tmp_path).text, tmp_path)
     assert header.nevra.release.startswith(f"3.1.g{recipe.sourced.component.commit[:7]}")
@@ -60,7 +65,7 @@ def test_a_release_from_the_macros_has_the_suffix_once(tmp_path: Path) -> None:
 def test_a_spec_without_a_release_line(tmp_path: Path) -> None:
     recipe = make_recipe(tmp_path)
     text = recipe.sourced.text.replace("Release: ", "%{nil}Release: ")
-    recipe = dataclasses.replace(recipe, sourced=dataclasses.replace(recipe.sourced, text=text))
+    recipe = dataclasses.replace(recipe, sourced=with_text(recipe.sourced, text))
     with pytest.raises(InputError) as caught:
         stamp(recipe, tmp_path)
     assert str(caught.value) == (
