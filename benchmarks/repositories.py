@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
@@ -80,8 +80,12 @@ def metadata(folder: Path, packages: Path) -> list[Variant]:
     write_repodata(done, epoch=EPOCH, compat=Compat.EL6)
     fresh, linked = removing(scratch / "repodata"), removing(again / "repodata")
 
-    def write(folder: Path, other: Path | None = None) -> Callable[[], object]:
-        return lambda: write_repodata(folder, epoch=EPOCH, compat=Compat.EL6, reuse_from=other)
+    digests = {entry.name: sha256_file(entry) for entry in packages.iterdir()}
+
+    def write(
+        folder: Path, other: Path | None = None, known: Mapping[str, str] | None = None
+    ) -> Callable[[], object]:
+        return lambda: write_repodata(folder, epoch=EPOCH, compat=Compat.EL6, reuse_from=other, digests=known)
 
     return [
         Variant("createrepo_c --no-database", [*bare, str(scratch)], before=fresh),
@@ -89,6 +93,7 @@ def metadata(folder: Path, packages: Path) -> list[Variant]:
         Variant("createrepo_c --update, no change", [*bare, "--update", "--skip-stat", str(updated)]),
         Variant("ours, no change", [PYTHON, "-c", _WRITE, str(again), str(done)], before=linked),
         Variant("ours, within a run", write(scratch), before=fresh),
+        Variant("ours, locked packages, within a run", write(scratch, known=digests), before=fresh),
         Variant("ours, no change, within a run", write(again, done), before=linked),
     ]
 
@@ -113,6 +118,11 @@ def measure_metadata(folder: Path, count: int, rounds: int) -> list[measure.Targ
     return [
         ("metadata, whole process / createrepo_c and our imports", ratios(times, "ours", added), 1.1),
         (f"metadata, {going} / createrepo_c", ratios(times, f"ours, {going}", base), 1.1),
+        (
+            f"metadata, locked packages, {going} / createrepo_c",
+            ratios(times, f"ours, locked packages, {going}", base),
+            1.1,
+        ),
         ("no change, whole process / createrepo_c --update", ratios(times, "ours, no change", update), 0.4),
         (
             f"no change, {going} / createrepo_c --update",

@@ -52,9 +52,11 @@ class Placement:
 
     path: Path
     origin: Origin
-    # The file of an earlier release that has the same bytes, and their SHA-256: linked where `path` cannot be.
+    # The file of an earlier release that has the same bytes: linked where `path` cannot be.
     released: Path | None = None
-    sha256: str = ""
+    sha256: str = (
+        ""  # of a package that was found sound by it, and by its signature; "" where it is not known
+    )
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,13 @@ def _fill_repository(
 ) -> list[ReleasedPackage]:
     """Link the packages of one repository, write and sign its metadata, and list the packages for the manifest."""
     folder = _link_packages(directory, repository)
-    write_repodata(folder, epoch=contents.epoch, compat=contents.compat, reuse_from=repository.reuse_from)
+    write_repodata(
+        folder,
+        epoch=contents.epoch,
+        compat=contents.compat,
+        reuse_from=repository.reuse_from,
+        digests={each.path.name: each.sha256 for each in repository.packages if each.sha256},
+    )
     previous = repository.reuse_from / REPOMD if repository.reuse_from is not None else None
     key.sign_or_reuse(folder / REPOMD, previous)
     names = (repository.key, *repository.further_keys)

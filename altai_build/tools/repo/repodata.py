@@ -9,7 +9,7 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,14 +61,23 @@ class Repodata:
 
 
 def write_repodata(
-    directory: Path, *, epoch: int, compat: Compat, reuse_from: Path | None = None, workers: int | None = None
+    directory: Path,
+    *,
+    epoch: int,
+    compat: Compat,
+    reuse_from: Path | None = None,
+    workers: int | None = None,
+    digests: Mapping[str, str] | None = None,
 ) -> bool:
     """Write `repodata/` for the RPMs in `directory`: the same bytes for the same files and `epoch` (a Unix time).
 
     If `reuse_from` (the same repository of an earlier release) holds exactly the same inodes, its metadata is linked
     and True returned; if it holds some of them, only the other packages are read. Raises InputError naming each
-    damaged package among those that are read: createrepo_c indexes them without an error.
+    damaged package among those that are read: createrepo_c indexes them without an error. So rpmkeys checks them, but
+    not those whose SHA-256 is among the `digests` by file name, because the caller knows it from sound packages: with
+    another one in the metadata they are damaged.
     """
+    digests = digests or {}
     known: set[str] = set()
     if reuse_from is not None and (found := _find_reusable(directory, reuse_from)) is not None:
         new, old = found
@@ -79,9 +88,8 @@ def write_repodata(
     names = list_package_files(directory)
     remove_tree(directory / REPODATA)
     with scratch_directory(directory, ".list") as scratch, ThreadPoolExecutor(1) as executor:
-        damaged = executor.submit(
-            find_damaged_packages, [directory / name for name in names if name not in known]
-        )
+        unchecked = [directory / name for name in names if name not in known and name not in digests]
+        damaged = executor.submit(find_damaged_packages, unchecked) if unchecked else None
         package_list = scratch / "packages"
         package_list.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
         command = [
@@ -103,16 +111,31 @@ def write_repodata(
             str(directory),
         ]
         result = process.run(command, env={"SOURCE_DATE_EPOCH": str(epoch)}, ok=process.ANY_END)
-    _reject_damaged(damaged.result(), directory)
+    if damaged is not None:
+        _reject_damaged(damaged.result(), directory)
     if result.returncode:
         _reject_undescribable(result, directory)
         raise process.ProgramFailed(result)
-    refuse_incomplete_index(directory, names)
+    written = refuse_incomplete_index(directory, names)
+    _reject_damaged(
+        [
+            (
+                directory / package.location,
+                f"its SHA-256 is {package.sha256}, and that of the sound one {sound}",
+            )
+            for package in written.packages
+            if (sound := digests.get(package.location, package.sha256)) != package.sha256
+        ],
+        directory,
+    )
     return False
 
 
-def refuse_incomplete_index(directory: Path, names: Sequence[str]) -> None:
-    """Raise InputError unless the metadata in `directory` is right and lists exactly these packages, by their paths."""
+def refuse_incomplete_index(directory: Path, names: Sequence[str]) -> Repodata:
+    """Raise InputError unless the metadata in `directory` is right and lists exactly these packages, by their paths.
+
+    Returns the metadata.
+    """
     written = read_repodata(directory)
     if sorted(package.location for package in written.packages) != sorted(names) or written.problems:
         raise InputError(
@@ -120,6 +143,7 @@ def refuse_incomplete_index(directory: Path, names: Sequence[str]) -> None:
             why="\n".join(written.problems) or "the packages in the metadata are not those in the directory",
             todo="check free space and memory (`altai-build doctor`) and rerun the command",
         )
+    return written
 
 
 def _reject_damaged(damaged: Sequence[tuple[Path, str]], directory: Path) -> None:

@@ -121,6 +121,36 @@ def test_all_damaged_packages_are_named_and_nothing_is_written(repository: Path)
     assert not (repository / "repodata").exists()
 
 
+def test_packages_with_known_digests_are_compared_and_not_checked_again(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[str] = []
+
+    def note(paths: Sequence[Path]) -> tuple[tuple[Path, str], ...]:
+        checked.extend(path.name for path in paths)
+        return find_damaged_packages(paths)
+
+    monkeypatch.setattr(repodata, "find_damaged_packages", note)
+    names = sorted(path.name for path in repository.iterdir())
+    digests = {name: sha256_file(repository / name) for name in names}
+    write_repodata(repository, epoch=EPOCH, compat=Compat.EL6, digests=digests)
+    assert checked == []
+    with_check = metadata(repository)
+    write_repodata(repository, epoch=EPOCH, compat=Compat.EL6, digests={names[0]: digests[names[0]]})
+    assert (checked, metadata(repository)) == (names[1:], with_check)
+    data = (repository / names[1]).read_bytes()
+    (repository / names[1]).unlink()  # a link
+    (repository / names[1]).write_bytes(data)
+    flip_last_byte(repository / names[1])
+    with pytest.raises(InputError) as caught:
+        write_repodata(repository, epoch=EPOCH, compat=Compat.EL6, digests=digests)
+    now = sha256_file(repository / names[1])
+    assert (
+        caught.value.why == f"{names[1]}: its SHA-256 is {now}, and that of the sound one {digests[names[1]]}"
+    )
+    assert not (repository / "repodata").exists()
+
+
 def test_a_package_with_control_characters_is_named(tmp_path: Path) -> None:
     build_packages(tmp_path, [Package("sound"), Package("bell", vendor="ring \x07")])
     with pytest.raises(InputError) as caught:
