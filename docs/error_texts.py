@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ast
 import functools
-import html
 import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
+
+from rendered_texts import INSERTED, Renderer, Values, as_html, has_words, last_name
 
 # Folder or module of altai_build, and what it is about; the first that fits.
 _AREAS = {
@@ -80,13 +81,6 @@ _AREAS = {
 _SEVERAL_AREAS = "several parts of the program"
 # Classes of click; the classes of errors.py are found.
 _CLICK = {"UsageError": 2, "BadParameter": 2}
-# Names that say less than that of the object which has them.
-_VAGUE = {"name", "path", "value", "text", "what", "strerror", "stem", "args"}
-# What stands around the name of an inserted value until it becomes HTML.
-_INSERTED = re.compile("\x01(.*?)\x02")
-
-# Local variables with all that is assigned to them.
-Values = dict[str, list[ast.expr]]
 # The functions around a node, the outermost first.
 Functions = tuple[ast.FunctionDef, ...]
 
@@ -134,7 +128,8 @@ class ErrorTexts:
             path.relative_to(package).with_suffix("").as_posix(): ast.parse(path.read_text(encoding="utf-8"))
             for path in sorted(package.rglob("*.py"))
         }
-        self._constants = {name: value for tree in self._modules.values() for name, value in _assigned(tree)}
+        constants = {name: value for tree in self._modules.values() for name, value in _assigned(tree)}
+        self._renderer = Renderer(constants)
         self._class_definitions: list[ast.ClassDef] = []
         self._calls: list[Call] = []
         for module, tree in self._modules.items():
@@ -170,7 +165,7 @@ class ErrorTexts:
         while before != len(self.classes):
             before = len(self.classes)
             for node in self._class_definitions:
-                bases = [base for base in map(_last_name, node.bases) if base in self.classes]
+                bases = [base for base in map(last_name, node.bases) if base in self.classes]
                 if node.name == "AltaiError" or bases:
                     self.classes[node.name] = self._exit_code(node, bases)
         self._makers = {name: Maker(frozenset({code})) for name, code in self.classes.items()}
@@ -189,7 +184,7 @@ class ErrorTexts:
             if name == "exit_code":
                 if isinstance(value, ast.Constant) and isinstance(value.value, int):
                     return value.value
-                return self.classes[_last_name(value.value)] if isinstance(value, ast.Attribute) else 70
+                return self.classes[last_name(value.value)] if isinstance(value, ast.Attribute) else 70
         return self.classes[bases[0]]
 
     def _read(self, where: Call) -> None:
@@ -206,7 +201,7 @@ class ErrorTexts:
         }
         what = given.get(maker.what)
         why, todo = (
-            self._render(given[name], local) if name in given else own
+            self._renderer.render(given[name], local) if name in given else own
             for name, own in zip(("why", "todo"), maker.given)
         )
         first, after = (what, "") if not isinstance(what, ast.JoinedStr) else self._split(what, local)
@@ -216,8 +211,8 @@ class ErrorTexts:
                 module, functions[-1], owner, Maker(maker.codes, (), first.id, (why, todo), after)
             )
             return
-        for text in (text + maker.after for text in self._alternatives(what, local)):
-            if not _has_words(text):
+        for text in (text + maker.after for text in self._renderer.alternatives(what, local)):
+            if not has_words(text):
                 self.unknown.add((module, call.lineno))
                 continue
             for code in maker.codes:
@@ -228,7 +223,7 @@ class ErrorTexts:
 
     def _find_maker(self, where: Call, local: Values) -> Maker | None:
         module, call, _, owner = where
-        name = _last_name(call.func)
+        name = last_name(call.func)
         if name == "__init__" and owner in self.classes:
             return Maker(frozenset({self.classes[owner]}))
         maker = self._makers.get(f"{module}:{name}") or self._makers.get(name)
@@ -236,7 +231,7 @@ class ErrorTexts:
             # A variable with one of several classes, or a choice of them.
             chosen = local.get(name, []) if isinstance(call.func, ast.Name) else [call.func]
             names = {
-                _last_name(node)
+                last_name(node)
                 for value in chosen
                 if isinstance(value, (ast.Name, ast.IfExp))
                 for node in ast.walk(value)
@@ -256,73 +251,8 @@ class ErrorTexts:
     def _split(self, text: ast.JoinedStr, local: Values) -> tuple[ast.expr, str]:
         """What an f-string inserts first, at its beginning, and the text after it."""
         first, *others = text.values
-        after = self._render(ast.JoinedStr(others), local)
+        after = self._renderer.render(ast.JoinedStr(others), local)
         return first.value if isinstance(first, ast.FormattedValue) else first, after
-
-    def _alternatives(self, value: ast.expr | None, local: Values) -> Iterator[str]:
-        """The texts that an expression may have."""
-        if isinstance(value, ast.IfExp):
-            yield from self._alternatives(value.body, local)
-            yield from self._alternatives(value.orelse, local)
-        elif isinstance(value, ast.Name) and value.id in local:
-            for assigned in local[value.id]:
-                yield self._render(assigned, {})
-        else:
-            yield self._render(value, local)
-
-    def _render(self, value: ast.expr | None, local: Values) -> str:
-        """The text of an expression, with the names of inserted values."""
-        if value is None:
-            return ""
-        if isinstance(value, ast.Constant) and isinstance(value.value, (str, int)):
-            return str(value.value)
-        if isinstance(value, ast.JoinedStr):
-            return "".join(self._render(part, local) for part in value.values)
-        if isinstance(value, ast.FormattedValue):
-            text = self._render(value.value, {})
-            return f"'{text}'" if value.conversion == ord("r") else text
-        if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
-            return self._render(value.left, local) + self._render(value.right, local)
-        if isinstance(value, ast.IfExp):
-            texts = dict.fromkeys(self._render(choice, local) for choice in (value.body, value.orelse))
-            return f"({'|'.join(filter(None, texts))})"
-        if isinstance(value, ast.Name):
-            return self._render_name(value, local)
-        if isinstance(value, ast.Call) and _last_name(value.func) == "format_count":
-            return f"\x01COUNT\x02 {self._render(value.args[1], local)}s"
-        return _insert(value)
-
-    def _render_name(self, value: ast.Name, local: Values) -> str:
-        """The text of a variable or constant, else its name."""
-        assigned = local.get(value.id, [])
-        if len(assigned) == 1:
-            return self._render(assigned[0], {})
-        constant = self._constants.get(value.id) if value.id.isupper() else None
-        if isinstance(constant, (ast.Constant, ast.JoinedStr)):
-            return self._render(constant, {})
-        return _insert(value)
-
-
-def _insert(value: ast.expr) -> str:
-    return f"\x01{_name(value).strip('_').upper() or 'TEXT'}\x02"
-
-
-def _name(value: ast.AST) -> str:
-    """A name for the value of an expression, "" where nothing in it has one."""
-    if isinstance(value, ast.Name):
-        return value.id
-    if isinstance(value, ast.Attribute):
-        return (value.attr in _VAGUE and _name(value.value).replace("self", "")) or value.attr
-    if isinstance(value, ast.Call):
-        if _last_name(value.func) == "len":
-            return "count"
-        inner = next(filter(None, map(_name, value.args)), "")
-        return inner or _name(value.func.value if isinstance(value.func, ast.Attribute) else value.func)
-    return next(filter(None, map(_name, ast.iter_child_nodes(value))), "")
-
-
-def _last_name(value: ast.AST) -> str:
-    return value.id if isinstance(value, ast.Name) else value.attr if isinstance(value, ast.Attribute) else ""
 
 
 def _parameters(function: ast.FunctionDef) -> tuple[str, ...]:
@@ -350,10 +280,6 @@ def _by_name(function: ast.FunctionDef) -> Values:
     return found
 
 
-def _has_words(text: str) -> bool:
-    return re.search("[a-z]", _INSERTED.sub("", text)) is not None
-
-
 def _find_area(module: str) -> str:
     """Raises KeyError for a module that _AREAS does not have."""
     parts = module.split("/")
@@ -363,12 +289,7 @@ def _find_area(module: str) -> str:
 
 def make_anchor(code: int, text: str) -> str:
     """The anchor of an error text: its exit code and its words, without the values that are inserted."""
-    return "-".join((f"exit-{code}", *re.findall(r"[a-z0-9]+", _INSERTED.sub(" ", text).lower())))
-
-
-def _as_html(text: str) -> str:
-    text = _INSERTED.sub(r"<var>\1</var>", html.escape(text, quote=False))
-    return re.sub("`([^`]*)`", r"<code>\1</code>", text).replace("\n", "<br>")
+    return "-".join((f"exit-{code}", *re.findall(r"[a-z0-9]+", INSERTED.sub(" ", text).lower())))
 
 
 def describe_errors(package: Path) -> Iterator[str]:
@@ -390,10 +311,10 @@ def describe_errors(package: Path) -> Iterator[str]:
 
 
 def _describe_entry(anchor: str, entry: Entry) -> Iterator[str]:
-    whats = "<br>".join(_as_html(what) for what in entry.whats)
+    whats = "<br>".join(as_html(what) for what in entry.whats)
     yield f'<dt><a id="{anchor}" href="#{anchor}">{whats}</a></dt>'
     for why, todo in entry.hints:
-        lines = [_as_html(why)] if _has_words(why) else []
-        lines += [f"What to do: {_as_html(todo)}"] if _has_words(todo) else []
+        lines = [as_html(why)] if has_words(why) else []
+        lines += [f"What to do: {as_html(todo)}"] if has_words(todo) else []
         if lines or len(entry.hints) == 1:
             yield f"<dd>{'<br>'.join(lines)}</dd>"

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import click
 from error_texts import describe_errors
+from message_texts import describe_messages
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
@@ -54,7 +55,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     if page.file.src_uri == "commands.md":
         markdown += "\n".join(describe_commands(click.Context(cli, info_name="altai-build")))
     elif page.file.src_uri == "troubleshooting.md":
-        markdown += "\n".join(describe_errors(ROOT / "altai_build"))
+        markdown += "\n".join(
+            (*describe_errors(ROOT / "altai_build"), *describe_messages(ROOT / "altai_build"))
+        )
     at_top = page.file.src_uri in TOP_PAGES.values()
     folder = ROOT if at_top else ROOT / "docs"
 

@@ -17,6 +17,7 @@ import yaml
 from altai_build.config import component_keys, package_keys, release_keys
 from altai_build.config.definition_keys import DEFINITION
 from altai_build.config.key_description import KeyDescription, Section
+from altai_build.model.doctor_checks import CHECK_DESCRIPTIONS
 from altai_build.model.rule_description import RuleDescription
 from altai_build.model.upgrade_rules import UPGRADE_RULES
 from altai_build.model.verify_rules import OTHER_VERIFY_RULES, RELEASE_RULES
@@ -47,6 +48,12 @@ def _describe_rule(rule: RuleDescription) -> Iterator[str]:
     yield f"- **Source:** {rule.source}."
     commands = ", ".join(f"`{command}`" for command in rule.commands)
     yield f"- **Applied by:** {commands}; subject as in `{rule.subject}`.\n"
+
+
+def list_checks() -> Iterator[str]:
+    """The checks of `doctor`."""
+    for check in CHECK_DESCRIPTIONS:
+        yield f"### Check: {check.kind}\n\n- **Needs:** {check.checks}.\n- **What to do:** {check.fix}.\n"
 
 
 def list_sections() -> Iterator[str]:
@@ -128,6 +135,7 @@ _REPOS_YAML: Mapping[str, Callable[[], Iterator[str]]] = {
 # Page → the parts of it that come from code, by name.
 PARTS: Mapping[str, Mapping[str, Callable[[], Iterator[str]]]] = {
     "rules.md": {"rules": list_rules},
+    "troubleshooting.md": {"checks": list_checks},
     "repos-yaml.md": _REPOS_YAML,
 }
 SCHEMA = DOCS.parent / "altai_build" / "schemas" / "repos.yaml.json"

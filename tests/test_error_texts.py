@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from error_texts import ErrorTexts, describe_errors, make_anchor
+from message_texts import Source, list_texts
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "altai_build"
@@ -110,6 +111,49 @@ def test_every_anchor_is_on_the_page_once(page: Page) -> None:
     anchors = [name for name in page.ids if re.match(r"exit-\d+-", name)]
     assert len(anchors) > 300
     assert [name for name in page.ids if page.ids.count(name) > 1] == []
+
+
+def find_message_literals() -> list[tuple[str, list[str]]]:
+    """Place and fixed parts of texts that are written where a finding, or a line about repos.yaml, is made."""
+    found = []
+    for path in sorted([*PACKAGE.glob("config/*.py"), *PACKAGE.glob("rules/*.py")]):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = getattr(node.func, "attr", "")
+            messages = node.args[:1] if name == "add_error" else node.args[1:2] if name == "finding" else []
+            for message in messages:
+                parts = message.values if isinstance(message, ast.JoinedStr) else [message]
+                fixed = [str(part.value) for part in parts if isinstance(part, ast.Constant)]
+                if len(re.findall(r"[a-z]{2,}", " ".join(fixed))) > 2:
+                    found.append((f"{path.relative_to(ROOT)}:{node.lineno}", fixed))
+    return found
+
+
+def test_every_text_of_a_finding_and_of_an_error_in_repos_yaml_is_on_the_page(page: Page) -> None:
+    literals = find_message_literals()
+    assert len(literals) > 50
+    shown = "\n".join(page.errors)
+    missing = [
+        place
+        for place, parts in literals
+        if not re.search(".*".join(re.escape(part.replace("`", "")) for part in parts), shown)
+    ]
+    assert missing == []
+    for prefix in ("finding-", "repos-yaml-"):
+        assert len([name for name in page.ids if name.startswith(prefix)]) > 80
+
+
+def test_texts_are_those_that_a_message_may_have(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "own.py").write_text(
+        '"""A module that says nothing."""\n_A = re.compile("a b c d")\n'
+        "def f(x):\n    yield x, f'the file {x.name} is gone'\n    raise InputError('it has another page')\n"
+    )
+    source = Source("finding", "Findings", ("rules/*.py",))
+    assert {anchor: text for anchor, (text, _) in list_texts(tmp_path, source).items()} == {
+        "finding-the-file-is-gone": "the file \x01X\x02 is gone"
+    }
 
 
 def read(tmp_path: Path, source: str) -> ErrorTexts:

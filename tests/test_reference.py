@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import reference
 
-from altai_build.model.documentation import locate_rule
+from altai_build.model.doctor_checks import CHECK_DESCRIPTIONS
+from altai_build.model.documentation import locate_check, locate_rule
 from altai_build.model.rule_catalog import RULE_DESCRIPTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,6 +29,12 @@ def test_every_rule_has_the_anchor_that_findings_name() -> None:
     page, _, anchor = locate_rule("closure").partition("#")
     headings = re.findall(r"^### `(\S+)`$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
     assert anchor in headings and sorted(headings) == sorted(RULE_DESCRIPTIONS)
+
+
+def test_every_check_of_doctor_has_the_anchor_that_it_names() -> None:
+    page, _, anchor = locate_check("key").partition("#")
+    headings = re.findall(r"^### Check: (\S+)$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+    assert anchor == "check-key" and headings == [check.kind for check in CHECK_DESCRIPTIONS]
 
 
 def test_a_part_that_nothing_writes_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,7 @@ def doctor(app: App, fix: bool, yes: bool, as_json: bool) -> int:
     run = app.create_run(config or default_config(Path(app.directory)), builds=False)
     checks = check_system(config, fault, run.workspace, run.builder)
     if as_json:
-        print_json([{key: value for key, value in vars(one).items() if key != "exit_code"} for one in checks])
+        print_json([check.to_json() for check in checks])
     else:
         print_table(
             ("check", "status", "found", "what to do"),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from altai_build.errors import AltaiError, InputError
+from altai_build.model.doctor_checks import find_check_kind
+from altai_build.model.documentation import locate_check
 
 
 class CheckStatus(str, Enum):
@@ -27,6 +29,16 @@ class CheckResult:
     found: str
     todo: str = ""
     exit_code: int = 0  # of the error that a run would end with
+
+    def to_json(self) -> dict[str, str]:
+        """The check as `doctor --json` has it."""
+        return {
+            "check": self.check,
+            "status": self.status.value,
+            "found": self.found,
+            "todo": self.todo,
+            "documentation": locate_check(find_check_kind(self.check)),
+        }
 
 
 def run_check(check: str, find: Callable[[], str]) -> CheckResult:

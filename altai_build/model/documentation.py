@@ -6,3 +6,8 @@ from __future__ import annotations
 def locate_rule(rule: str) -> str:
     """The explanation of a rule of `verify` or `upgrade-check`."""
     return f"docs/rules.md#{rule}"
+
+
+def locate_check(kind: str) -> str:
+    """The explanation of a kind of check of `doctor`."""
+    return f"docs/troubleshooting.md#check-{kind}"
