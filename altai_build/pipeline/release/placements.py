@@ -17,6 +17,7 @@ from altai_build.model.release import ComponentOrigin, Origin, SourceFile, SpecO
 from altai_build.pipeline.build.run import BuildRun
 from altai_build.pipeline.deps import make_mirror_origin
 from altai_build.pipeline.published.releases import PublishedReleases
+from altai_build.pipeline.release.released_files import find_sound_files
 from altai_build.pipeline.run import Run
 from altai_build.stages.compose import Placement
 from altai_build.stages.sign import sign_packages
@@ -59,15 +60,19 @@ def place_packages(
 ) -> dict[str, list[Placement]]:
     """Repository → its packages: those of this run, signed or taken from an earlier release, and the mirrored ones.
 
-    `keys` maps names in repos.yaml to keys. Raises SigningError.
+    `keys` maps names in repos.yaml to keys. Raises SigningError, and
+    VerificationError where a released package to use again is damaged and nothing here has its bytes.
     """
     placements: dict[str, list[Placement]] = {}
     unsigned: dict[tuple[str, str], list[_BuiltPackage]] = {}
-    for package in _list_built_packages(run, build_run, published):
+    built = list(_list_built_packages(run, build_run, published))
+    reused = {package.released: package.path for package in built if package.released is not None}
+    sound = find_sound_files(run, reused, published)
+    for package in built:
         if package.released is None:
             unsigned.setdefault((package.repository, package.key), []).append(package)
         else:
-            placement = Placement(path=package.released, origin=package.origin)
+            placement = Placement(path=sound[package.released], origin=package.origin)
             placements.setdefault(package.repository, []).append(placement)
     for (repository, key), packages in unsigned.items():
         signed = sign_packages(

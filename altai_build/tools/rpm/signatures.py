@@ -79,9 +79,26 @@ def read_signatures(path: Path) -> tuple[Signature, ...]:
         ) from error
 
 
+def read_signed_part(path: Path) -> bytes:
+    """What signing changes of a package: everything before the header. Raises OSError, ValueError."""
+    with open_regular_file(path) as stream:
+        part = b"".join(_read_beginning(stream))
+        return part + stream.read(-len(part) % 8)
+
+
 def _parse_signatures(stream: IO[bytes]) -> Iterator[Signature]:
     """The signatures of an open RPM; raises ValueError where its lead or signature header is malformed."""
-    if stream.read(_LEAD_SIZE)[:4] != b"\xed\xab\xee\xdb":
+    _, _, index, store = _read_beginning(stream)
+    entries = {tag: rest for tag, *rest in struct.iter_unpack(">IIII", index)}
+    for tag, name in _SIGNATURE_TAGS.items():
+        if tag in entries:
+            yield from (_parse_or_describe(packet, name) for packet in _read_values(store, *entries[tag]))
+
+
+def _read_beginning(stream: IO[bytes]) -> tuple[bytes, bytes, bytes, bytes]:
+    """The lead of an open RPM, and of its signature header the first bytes, index and store. Raises ValueError."""
+    lead = stream.read(_LEAD_SIZE)
+    if lead[:4] != b"\xed\xab\xee\xdb":
         raise ValueError("it does not start like an RPM")
     head = stream.read(16)
     if head[:4] != _HEADER_MAGIC or len(head) != 16:
@@ -92,10 +109,7 @@ def _parse_signatures(stream: IO[bytes]) -> Iterator[Signature]:
     index, store = stream.read(count * 16), stream.read(size)
     if len(index) != count * 16 or len(store) != size:
         raise ValueError("it ends within its signature header")
-    entries = {tag: rest for tag, *rest in struct.iter_unpack(">IIII", index)}
-    for tag, name in _SIGNATURE_TAGS.items():
-        if tag in entries:
-            yield from (_parse_or_describe(packet, name) for packet in _read_values(store, *entries[tag]))
+    return lead, head, index, store
 
 
 def _read_values(store: bytes, kind: int, offset: int, count: int) -> list[bytes]:

@@ -18,6 +18,7 @@ from altai_build.pipeline.published.releases import PublishedReleases
 from altai_build.pipeline.release import placements
 from altai_build.pipeline.release.placements import place_packages, refuse_unreadable
 from altai_build.stages.sign import SignedPackage
+from altai_build.tools.files import sha256_file
 from altai_build.tools.rpm.header import read_header
 from tests.kit.rpms import build_rpm
 
@@ -64,10 +65,11 @@ def place(tmp_path: Path, build_run: Any, released: Sequence[Path]) -> dict[str,
     repository = SimpleNamespace(name="centos6", key="ours", source_rpms="sources")
     run: Any = SimpleNamespace(
         config=SimpleNamespace(repositories={"centos6": repository}),
-        workspace=SimpleNamespace(signed=tmp_path / "signed"),
+        workspace=SimpleNamespace(signed=tmp_path / "signed", packages=tmp_path / "packages"),
     )
     files = {str(read_header(path).nevra): path for path in released}
-    published = PublishedReleases(files=files, files_by_build={}, files_by_digest={})
+    digests = {path: sha256_file(path) for path in released}
+    published = PublishedReleases(files=files, files_by_build={}, files_by_digest={}, digests=digests)
     keys: Any = {"ours": "the key"}
     found = place_packages(run, build_run, {}, keys, published, TARGET)
     origins = {placement.origin for placed in found.values() for placement in placed}
@@ -134,7 +136,9 @@ def test_a_mirrored_package_names_the_released_file_with_its_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(placements, "make_mirror_origin", lambda _run, locked: locked.sha256)
-    run: Any = SimpleNamespace(config=SimpleNamespace(repositories={}))
+    run: Any = SimpleNamespace(
+        config=SimpleNamespace(repositories={}), workspace=SimpleNamespace(packages=tmp_path / "packages")
+    )
     build_run: Any = SimpleNamespace(srpm_batch=SimpleNamespace(srpms=[]), results={})
     released = tmp_path / "released.rpm"
     published = PublishedReleases(files={}, files_by_build={}, files_by_digest={"a" * 64: released})
