@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from altai_build.errors import InputError, describe_cause
-from altai_build.model.checksum import Sha256
 from altai_build.model.manifest import MAX_MANIFEST_SIZE, manifest_from_json
 from altai_build.model.release import Manifest
 from altai_build.model.release_files import LATEST_LINK, MANIFEST_NAME
@@ -115,7 +114,7 @@ class PublishedReleases:
     files_by_build: dict[tuple[str, str], Path]  # (NEVRA, build key) → the released file
     files_by_digest: dict[str, Path]  # SHA-256 in the manifest → the released file
     # Released file → its SHA-256 in the manifest.
-    digests: dict[Path, Sha256] = field(default_factory=dict)
+    digests: dict[Path, str] = field(default_factory=dict)
     # Released source package → what made it.
     makings: dict[str, SrpmMaking | None] = field(default_factory=dict)
 
@@ -128,7 +127,7 @@ class PublishedReleases:
         files: dict[str, Path] = {}
         files_by_build: dict[tuple[str, str], Path] = {}
         files_by_digest: dict[str, Path] = {}
-        digests: dict[Path, Sha256] = {}
+        digests: dict[Path, str] = {}
         makings: dict[str, SrpmMaking | None] = {}
         for directory in (*(releases / version for version in list_releases(releases)), *others):
             manifest = load_manifest(directory)
@@ -137,7 +136,7 @@ class PublishedReleases:
                 path = directory / package.path
                 files[str(package.nevra)] = path
                 files_by_digest[package.sha256] = path
-                digests[path] = Sha256(package.sha256)
+                digests[path] = package.sha256
                 if package.build_origin is not None:
                     files_by_build[str(package.nevra), package.build_origin.build_key] = path
         return cls(

@@ -31,7 +31,9 @@ def find_sound_files(run: Run, reused: Mapping[Path, Path], published: Published
         digests = dict(zip(reused, pool.map(_read_digest, reused)))
     damaged = [path for path, digest in digests.items() if digest != published.digests[path]]
     store = PackageStore(run.workspace.packages)
-    restored = {path: _restore(path, published.digests[path], reused[path], store) for path in damaged}
+    restored = {
+        path: _restore(path, Sha256(published.digests[path]), reused[path], store) for path in damaged
+    }
     unavailable = [path for path, found in restored.items() if found is None]
     if unavailable:
         raise VerificationError(
