@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,7 +114,7 @@ class PublishedReleases:
     files_by_build: dict[tuple[str, str], Path]  # (NEVRA, build key) → the released file
     files_by_digest: dict[str, Path]  # SHA-256 in the manifest → the released file
     # Released file → its SHA-256 in the manifest.
-    digests: dict[Path, str] = field(default_factory=dict)
+    digests: Mapping[Path, str] = field(default_factory=dict)
     # Released source package → what made it.
     makings: dict[str, SrpmMaking | None] = field(default_factory=dict)
 
