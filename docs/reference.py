@@ -130,6 +130,8 @@ _REPOS_YAML: Mapping[str, Callable[[], Iterator[str]]] = {
     "verify": partial(list_keys, release_keys.VERIFY, "verify"),
     "waivers": partial(list_keys, release_keys.WAIVER, "waivers", is_list=True),
     "ci": partial(list_keys, release_keys.CI, "ci"),
+    "dask": partial(list_keys, release_keys.CLUSTER, "dask"),
+    "security": partial(list_keys, release_keys.CLUSTER_SECURITY, "dask", "security"),
     "allow_downgrades": partial(list_keys, release_keys.DOWNGRADE, "allow_downgrades", is_list=True),
 }
 # Page → the parts of it that come from code, by name.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from altai_build.cli.runlog import RunLog
     from altai_build.config import Config, SuperprojectSettings
+    from altai_build.model.cluster import ClusterSettings
     from altai_build.pipeline.run import Run
     from altai_build.workspace import Workspace
 
@@ -39,6 +40,10 @@ class App(NamedTuple):
     logs: list[RunLog]
     # commands or the debug log are printed too, so that nothing may be animated
     verbose: bool = False
+    executor: str = "local"
+    # of Dask; "": that of repos.yaml
+    scheduler: str = ""
+    insecure_scheduler: bool = False
 
     def load_config(self, *, needed: bool = True) -> Config:
         """The release definition. Raises InputError when there is none and the verb needs one."""
@@ -184,7 +189,7 @@ class App(NamedTuple):
         if builds:
             from altai_build.pipeline.build.builders import makes_buildroots
 
-            if makes_buildroots(self.builder):
+            if self.executor == "local" and makes_buildroots(self.builder):
                 workspace.require_own_buildroots()
         # Without the right to mount, as in a container, root needs that for each sandbox.
         if builds or (os.geteuid() == 0 and not may_mount()):
@@ -200,9 +205,24 @@ class App(NamedTuple):
             workspace=workspace,
             jobs=self.jobs,
             builder=self.builder,
+            executor=self.executor,
+            cluster=self.get_cluster(config.cluster) if self.executor == "dask" else None,
             reporter=reporter,
             dependants=RebuildPolicy(dependants) if dependants else None,
             max_download=int(parse_size(self.max_download)),
+        )
+
+    def get_cluster(self, settings: ClusterSettings | None) -> ClusterSettings:
+        """The settings of Dask, with what the command line says."""
+        import dataclasses
+
+        from altai_build.model.cluster import ClusterSettings
+
+        settings = settings or ClusterSettings()
+        return dataclasses.replace(
+            settings,
+            scheduler=self.scheduler or settings.scheduler,
+            allows_insecure=self.insecure_scheduler,
         )
 
     def become_root(self) -> None:

@@ -29,7 +29,17 @@ def _check_builder(ctx: click.Context, _param: click.Parameter, name: str) -> st
     return name
 
 
-def _check_size(_ctx: click.Context, _param: click.Parameter, size: str) -> str:
+def _check_executor(_ctx: click.Context, _param: click.Parameter, name: str) -> str:
+    """The name of an executor that there is."""
+    if name != "local":
+        from altai_build.pipeline.build.executors import EXECUTORS
+
+        if name not in EXECUTORS:
+            raise click.BadParameter(f"{name!r} is not one of {', '.join(EXECUTORS)}")
+    return name
+
+
+def check_size(_ctx: click.Context, _param: click.Parameter, size: str) -> str:
     """A size as repos.yaml has it, too. It stays text: few verbs need the number."""
     from altai_build.model.quantity import parse_size
 
@@ -79,11 +89,31 @@ _DECLARATIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         },
     ),
     (
+        ("--executor",),
+        {
+            "metavar": "NAME",
+            "default": "local",
+            "callback": _check_executor,
+            "help": "Where packages are built: local (here), or dask (on the workers of a cluster).",
+        },
+    ),
+    (
+        ("--scheduler",),
+        {"metavar": "ADDRESS", "help": "Dask's scheduler; default: dask.scheduler in repos.yaml."},
+    ),
+    (
+        ("--insecure-scheduler",),
+        {
+            "is_flag": True,
+            "help": "Accept a scheduler on another machine without TLS.",
+        },
+    ),
+    (
         ("--max-download",),
         {
             "metavar": "SIZE",
             "default": "16G",
-            "callback": _check_size,
+            "callback": check_size,
             "help": "Download at most SIZE (M, G, T) of releases at a URL; default: 16G.",
         },
     ),
@@ -191,8 +221,10 @@ def apply_global_option(app: App, name: str, value: Any) -> App:
         return app._replace(workspace_dir=value or None)
     if name == "max_download":
         return app._replace(max_download=value)
-    if name == "builder":
-        return app._replace(builder=value)
+    if name in ("builder", "executor", "insecure_scheduler"):
+        return app._replace(**{name: value})
+    if name == "scheduler":
+        return app._replace(scheduler=value or "")
     if name == "quiet":
         return app._replace(quiet=True)
     return app

@@ -74,6 +74,7 @@ VERBS = {
     "upgrade-check": "upgrade",
     "verify": "verify",
     "which": "which",
+    "worker": "worker",
 }
 
 
@@ -144,6 +145,9 @@ def cli(
     workspace: str | None,
     jobs: int | None,
     builder: str,
+    executor: str,
+    scheduler: str | None,
+    insecure_scheduler: bool,
     max_download: str,
     verbose: bool,
     debug: bool,
@@ -170,6 +174,9 @@ def cli(
         quiet=quiet,
         verbose=verbose or debug,
         logs=ctx.obj if ctx.obj is not None else [],
+        executor=executor,
+        scheduler=scheduler or "",
+        insecure_scheduler=insecure_scheduler,
     )
     if debug:
         ctx.obj.open_log(echo=True)

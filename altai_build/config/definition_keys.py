@@ -5,7 +5,7 @@ from __future__ import annotations
 from altai_build.config.component_keys import COMMON_TEST, COMPONENT
 from altai_build.config.key_description import TEXT, Form, KeyDescription, Section, mapping, nested
 from altai_build.config.package_keys import KEY, REPOSITORY_FORM, SUPERPROJECT, TARGET
-from altai_build.config.release_keys import BUILD, CI, DOWNGRADE, RELEASE, VERIFY, WAIVER
+from altai_build.config.release_keys import BUILD, CI, CLUSTER, DOWNGRADE, RELEASE, VERIFY, WAIVER
 
 
 def _list_of(section: Section) -> Form:
@@ -105,6 +105,13 @@ DEFINITION = Section(
             "how unit tests of all components are run",
             usual="by the files of each component",
             read_by="`test`, `ci`, `bisect`",
+        ),
+        KeyDescription(
+            "dask",
+            nested(CLUSTER),
+            "where `--executor dask` builds",
+            usual="where the command line says",
+            read_by="every command that builds",
         ),
     )
 )

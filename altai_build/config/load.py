@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from altai_build.config.components import list_template_fields, read_component, read_macros, read_tests
 from altai_build.config.definition_keys import DEFINITION
@@ -47,6 +48,9 @@ from altai_build.model.package_fingerprint import RebuildPolicy
 from altai_build.model.suggestion import suggest
 from altai_build.model.variables import make_arch_variables
 from altai_build.regular_files import resolve_links
+
+if TYPE_CHECKING:
+    from altai_build.model.cluster import ClusterSettings
 
 _LONGEST_EXPECTATION = 100 * 365 * 86400  # seconds
 
@@ -94,6 +98,7 @@ def load_config(path: Path) -> Config:
     downgrades = read_downgrades(top.get_child("allow_downgrades"), check_plain_name)
     ci = _read_ci(top.get_child("ci"), keys)
     test = read_tests(top.get_child("test"), is_default=True)
+    cluster = _read_cluster(top, root)
     _check_references(top, project, targets, keys, repositories, components)
     _check_placeholders(top, components, release)
     check_chosen_modules(top.get_child("repositories"), repositories)
@@ -116,6 +121,7 @@ def load_config(path: Path) -> Config:
         allow_downgrades=downgrades,
         ci=ci,
         test=test,
+        cluster=cluster,
     )
 
 
@@ -232,6 +238,15 @@ def _check_placeholders(
                 node.add_error("{channel} needs release.channel or release.rings, which say what it follows")
             if "ring" in fields and not release.rings:
                 node.add_error("{ring} needs release.rings")
+
+
+def _read_cluster(top: YamlNode, root: Path) -> ClusterSettings | None:
+    if not top.has_key("dask"):
+        return None
+    # Few definitions have a cluster.
+    from altai_build.config.cluster import read_cluster
+
+    return read_cluster(top.get_child("dask"), root)
 
 
 def _read_ci(node: YamlNode, keys: dict[str, Key]) -> CiSettings:

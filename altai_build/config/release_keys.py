@@ -198,3 +198,43 @@ DOWNGRADE = Section(
         KeyDescription("reason", TEXT, "why it may be older", "1.0 loses guests on migration", needed=True),
     )
 )
+CLUSTER_SECURITY = Section(
+    (
+        KeyDescription(
+            "ca", TEXT, "the certificate of the cluster's authority (PEM)", "tls/ca.pem", needed=True
+        ),
+        KeyDescription("cert", TEXT, "this machine's certificate (PEM)", "tls/me.pem", needed=True),
+        KeyDescription(
+            "key",
+            TEXT,
+            "the key of that certificate (PEM), without a passphrase",
+            "/etc/altai/me.key",
+            needed=True,
+        ),
+    )
+)
+CLUSTER = Section(
+    (
+        KeyDescription(
+            "scheduler",
+            TEXT,
+            "the address of Dask's scheduler, `tls://HOST:PORT`; `--scheduler` counts more",
+            "tls://head.example.org:8786",
+            usual="that of `--scheduler`",
+        ),
+        KeyDescription(
+            "security",
+            nested(CLUSTER_SECURITY),
+            "the certificates of the cluster",
+            CLUSTER_SECURITY.example(),
+            usual="none",
+        ),
+        KeyDescription(
+            "listen",
+            TEXT,
+            "HOST or HOST:PORT at which workers reach this machine",
+            "head.example.org",
+            usual="the address that leads to the scheduler, at a free port",
+        ),
+    )
+)

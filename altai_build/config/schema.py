@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from altai_build.config.superproject import SuperprojectSettings
     from altai_build.config.unit_tests import TestSettings
+    from altai_build.model.cluster import ClusterSettings
     from altai_build.model.findings import Waiver
     from altai_build.model.sources import SourceChoice
     from altai_build.model.upgrade import AllowedDowngrade, Profile
@@ -234,6 +235,7 @@ class Config:
     allow_downgrades: tuple[AllowedDowngrade, ...] = ()
     ci: CiSettings = CiSettings()
     test: TestSettings | None = None  # what counts for all components that say nothing else
+    cluster: ClusterSettings | None = None  # `dask`
 
     @property
     def stamp(self) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from altai_build.errors import BuildError
 from altai_build.model.component_status import ComponentStatus
@@ -119,6 +120,8 @@ class BuilderSettings:
     packages: Path  # the cache of downloaded RPMs
     macros: tuple[tuple[str, str], ...] = ()  # of the target, over those of the mock configuration
     limits: Limits = field(default_factory=Limits)
+    # Packages of a buildroot → their verified files. None: they come from their repositories.
+    fetch_packages: Callable[[Sequence[Any]], list[Path]] | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from altai_build.tools.progress import ProgressReporter
 if TYPE_CHECKING:
     from altai_build.config import Config
     from altai_build.ledger import Ledger
+    from altai_build.model.cluster import ClusterSettings
     from altai_build.model.lock import Lock
     from altai_build.model.package_fingerprint import RebuildPolicy
     from altai_build.tools.git.superproject import Superproject
@@ -55,7 +56,8 @@ class Run:
     workspace: Workspace
     jobs: int
     builder: str  # auto, mock or chroot
-    executor: str = "local"  # where builders run
+    executor: str = "local"  # where builders run: local or dask
+    cluster: ClusterSettings | None = None  # of the executor dask
     reporter: ProgressReporter = field(default_factory=ProgressReporter)
     dependants: RebuildPolicy | None = None  # of the command line, overrides build.dependants
     max_download: int = 16 << 30  # bytes of releases at a URL

@@ -5,7 +5,26 @@ from __future__ import annotations
 import os
 import resource
 import select
+import time
+from collections.abc import Callable
 from contextlib import suppress
+from typing import NamedTuple
+
+_LONGEST_PAUSE = 1.0  # seconds
+
+
+class Watch(NamedTuple):
+    """Looks after a running child: `find_reason` returns why it must be ended, or "".
+
+    `get_pause` says after how many seconds it is to be called again, at the latest after one.
+    """
+
+    find_reason: Callable[[], str]
+    get_pause: Callable[[], float] = lambda: _LONGEST_PAUSE
+
+    def get_next_look(self) -> float:
+        """The time of the next call, by `time.monotonic`."""
+        return time.monotonic() + min(self.get_pause(), _LONGEST_PAUSE)
 
 
 def limit_memory(pid: int, memory: int | None) -> None:

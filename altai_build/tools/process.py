@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from altai_build.errors import AltaiError, InputError, MissingToolError, describe_cause
+from altai_build.tools.children import Watch as Watch
 from altai_build.tools.children import limit_memory, wait_with_timeout
 from altai_build.tools.commands import child_environment, describe_exit, program_missing_error, quote_command
 from altai_build.tools.pipes import Pipes, seconds_left
@@ -27,14 +28,15 @@ ANY_STATUS = range(256)
 # For `ok`: the caller handles signals too.
 ANY_END = range(-signal.NSIG, 256)
 
-# Children at work, with the grace period of each.
+# Children at work, with the grace period of each, and the thread that started it.
 _running: dict[ChildProcess, float] = {}
+_starters: dict[ChildProcess, int] = {}
+_stopped_threads: set[int] = set()
 # Reentrant, because a signal's handler may run in the thread that holds it.
 _running_lock = threading.RLock()
 _stopping = threading.Event()
 _listeners: list[Callable[[str], None]] = []
 _end_listeners: list[Callable[[CommandEnd], None]] = []
-_LONGEST_PAUSE = 1.0  # seconds
 
 
 # Tuples, because a dataclass takes longer to define, and `changed` imports this module.
@@ -47,20 +49,6 @@ class CommandEnd(NamedTuple):
     command: str
     seconds: float
     returncode: int
-
-
-class Watch(NamedTuple):
-    """Looks after a running child: `find_reason` returns why it must be ended, or "".
-
-    `get_pause` says after how many seconds it is to be called again, at the latest after one.
-    """
-
-    find_reason: Callable[[], str]
-    get_pause: Callable[[], float] = lambda: _LONGEST_PAUSE
-
-    def get_next_look(self) -> float:
-        """The time of the next call, by `time.monotonic`."""
-        return time.monotonic() + min(self.get_pause(), _LONGEST_PAUSE)
 
 
 class ProcessResult(NamedTuple):
@@ -315,7 +303,7 @@ def start_child(
             raise MissingToolError(f"{argv[0]} cannot be executed", why=describe_cause(error)) from error
         raise
     with _running_lock:
-        _running[child] = grace
+        _running[child], _starters[child] = grace, threading.get_ident()
     try:
         limit_memory(child.pid, memory)
         end_stopped_thread()
@@ -327,7 +315,7 @@ def start_child(
             if stream is not None:
                 stream.close()
         with _running_lock:
-            del _running[child]
+            del _running[child], _starters[child]
         if _end_listeners:
             end = CommandEnd(command, time.monotonic() - started, child.returncode)
             for listener in _end_listeners:
@@ -351,10 +339,22 @@ def stop_children() -> bool:
 
 def end_stopped_thread(*, wait: float = 0.0) -> None:
     """Raise KeyboardInterrupt in a thread, but the main one, of a run that is stopped within `wait` seconds."""
-    if (
-        _stopping.wait(wait) if wait else _stopping.is_set()
-    ) and threading.current_thread() is not threading.main_thread():
+    is_stopped = _stopping.wait(wait) if wait else _stopping.is_set()
+    is_main = threading.current_thread() is threading.main_thread()
+    if threading.get_ident() in _stopped_threads or (is_stopped and not is_main):
         raise KeyboardInterrupt
+
+
+def stop_thread(identifier: int) -> None:
+    """End the children of a thread (its `get_ident`); until `release_thread` it can neither start nor await others."""
+    with _running_lock:
+        _stopped_threads.add(identifier)
+        children = {child: grace for child, grace in _running.items() if _starters[child] == identifier}
+    _terminate(children)
+
+
+# Lets a thread that was stopped start children again.
+release_thread = _stopped_threads.discard
 
 
 def kill_all_children() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -36,20 +36,24 @@ class SimulatedExecutor:
         self._running: list[tuple[float, JobHandle]] = []
 
     @classmethod
-    def open(cls, environments: object, slots: int) -> SimulatedExecutor:
+    def open(cls, run: object, environments: object, limit: int) -> SimulatedExecutor:
         """An executor without builds."""
-        return cls({}, slots)
+        return cls({}, limit)
 
     def prepare(self, target: str, base: Buildroot) -> None:
         """Nothing is built."""
 
-    def submit(self, job: BuildJob) -> JobHandle:
+    def submit(self, job: BuildJob, priority: float = 0.0) -> JobHandle:
         """Start a job; a schedule that starts more than there are slots is wrong."""
         assert len(self._running) < self.slots, "the schedule started more builds than there are slots"
         handle = JobHandle(len(self.started))
         self.started[job.request.component] = self.now
         heapq.heappush(self._running, (self.now + self._seconds[job.request.component], handle))
         return handle
+
+    def make_phase_reader(self, job: BuildJob) -> Callable[[], str]:
+        """Nobody looks."""
+        return lambda: ""
 
     def wait(self) -> list[tuple[JobHandle, JobResult]]:
         """The clock goes on to the next end of a job."""

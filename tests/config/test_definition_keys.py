@@ -23,6 +23,8 @@ from altai_build.config.release_keys import (
     APPROVALS,
     BUILD,
     CI,
+    CLUSTER,
+    CLUSTER_SECURITY,
     DOWNGRADE,
     LIMITS,
     RELEASE,
@@ -53,6 +55,8 @@ PLACES: dict[tuple[str | int, ...], Section] = {
     ("waivers", 0): WAIVER,
     ("allow_downgrades", 0): DOWNGRADE,
     ("ci",): CI,
+    ("dask",): CLUSTER,
+    ("dask", "security"): CLUSTER_SECURITY,
 }
 # Keys without an example beside those that have one: they exclude each other.
 OTHERS: dict[str, Any] = {
@@ -84,6 +88,7 @@ def make_example() -> dict[str, Any]:
         "waivers": [WAIVER.example()],
         "allow_downgrades": [DOWNGRADE.example()],
         "ci": CI.example(),
+        "dask": CLUSTER.example(),
         "test": COMMON_TEST.example(),
     }
     return deepcopy(example)

@@ -203,6 +203,35 @@ def test_kill_all_ends_children_and_grandchildren_of_all_threads() -> None:
     assert all(wait_until_gone(pid) for pid in pids)
 
 
+def test_one_thread_is_stopped_and_may_work_again() -> None:
+    begun = threading.Barrier(3)
+    pids: dict[int, int | None] = {}
+
+    def work() -> int | str:
+        pids[threading.get_ident()] = None
+        try:
+            with start_child(["sleep", "600"]) as child:
+                pids[threading.get_ident()] = child.pid
+                begun.wait(timeout=30)
+                process.wait_for_child(child)
+        except KeyboardInterrupt:
+            with pytest.raises(KeyboardInterrupt):
+                run(["true"])
+            process.release_thread(threading.get_ident())
+            return run(["echo", "again"]).text
+        return 0
+
+    with ThreadPoolExecutor(2) as pool:
+        results = [pool.submit(work) for _ in range(2)]
+        begun.wait(timeout=30)
+        (first, one), (second, other) = pids.items()
+        assert one is not None and other is not None
+        process.stop_thread(first)
+        assert wait_until_gone(one) and is_running(other)
+        process.stop_thread(second)
+        assert [result.result(timeout=30) for result in results] == ["again\n"] * 2
+
+
 def test_missing_program() -> None:
     with pytest.raises(MissingToolError) as missing:
         run(["no-such-program", "--help"])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import NewType, Protocol
 
+from altai_build.pipeline.run import Run
 from altai_build.stages.build.environment import BuildEnvironment
 from altai_build.stages.build.jobs import BuildJob, JobResult, run_job
+from altai_build.stages.build.phase import make_phase_reader
 from altai_build.tools import process, processors
 from altai_build.tools.chroot.resolver import Buildroot
 
@@ -19,22 +21,31 @@ class Executor(Protocol):
     """Runs jobs, several at the same time.
 
     Jobs and results are plain values: what an executor cannot share with the place where a job runs (a process, another
-    machine) it can send there. A new executor is one file with such a class and one line in `toolchains.EXECUTORS`.
+    machine) it can send there. A new executor is one file with such a class and one line in `executors.EXECUTORS`.
     Its methods are called by one thread.
     """
 
-    slots: int  # jobs that run at the same time
+    slots: int  # jobs that run at the same time; may change while they do
     cpus_per_job: int  # processors that each may use
 
     @classmethod
-    def open(cls, environments: Mapping[str, BuildEnvironment], slots: int) -> Executor:
-        """An executor for the builders of some targets. What it needs to open them elsewhere is each `definition`."""
+    def open(cls, run: Run, environments: Mapping[str, BuildEnvironment], limit: int) -> Executor:
+        """An executor for the builders of some targets, with at most `limit` slots.
+
+        What it needs to open the builders elsewhere is each `definition`.
+        """
 
     def prepare(self, target: str, base: Buildroot) -> None:
         """Do once what all builds of a target share; called before its first job."""
 
-    def submit(self, job: BuildJob) -> JobHandle:
-        """Have a job run as soon as there is a slot for it."""
+    def submit(self, job: BuildJob, priority: float = 0.0) -> JobHandle:
+        """Have a job run as soon as there is a slot for it; of jobs that wait, the highest priority first.
+
+        The priority is the time that the longest chain of builds takes which begins with this one, in seconds.
+        """
+
+    def make_phase_reader(self, job: BuildJob) -> Callable[[], str]:
+        """A function that says in a few words what a job that was submitted does now."""
 
     def wait(self) -> list[tuple[JobHandle, JobResult]]:
         """Wait until one of the submitted jobs ends; returns the results that were not returned before.
@@ -61,19 +72,23 @@ class LocalExecutor:
         self._handles: dict[Future[JobResult], JobHandle] = {}
 
     @classmethod
-    def open(cls, environments: Mapping[str, BuildEnvironment], slots: int) -> LocalExecutor:
-        """An executor that uses the builders of the environments."""
-        return cls(environments, slots)
+    def open(cls, run: Run, environments: Mapping[str, BuildEnvironment], limit: int) -> LocalExecutor:
+        """An executor that uses the builders of the environments, with a slot for each job of the run."""
+        return cls(environments, max(1, min(run.jobs, limit)))
 
     def prepare(self, target: str, base: Buildroot) -> None:
         """Have the builder of a target do what its builds share."""
         self._builders[target].prepare(base)
 
-    def submit(self, job: BuildJob) -> JobHandle:
-        """Have a job run as soon as a thread is free."""
+    def submit(self, job: BuildJob, priority: float = 0.0) -> JobHandle:
+        """Have a job run as soon as a thread is free: one has been, so that there is nothing to choose."""
         handle = JobHandle(next(self._numbers))
         self._handles[self._pool.submit(run_job, job, self._builders[job.target])] = handle
         return handle
+
+    def make_phase_reader(self, job: BuildJob) -> Callable[[], str]:
+        """By the log that the job writes here."""
+        return make_phase_reader(job)
 
     def wait(self) -> list[tuple[JobHandle, JobResult]]:
         """The results of the jobs that ended first."""
@@ -101,16 +116,20 @@ class NoExecutor:
     cpus_per_job = 1
 
     @classmethod
-    def open(cls, environments: Mapping[str, BuildEnvironment], slots: int) -> NoExecutor:
+    def open(cls, run: Run, environments: Mapping[str, BuildEnvironment], limit: int) -> NoExecutor:
         """An executor that uses no builder."""
         return cls()
 
     def prepare(self, target: str, base: Buildroot) -> None:
         """Nothing is built in it."""
 
-    def submit(self, job: BuildJob) -> JobHandle:
+    def submit(self, job: BuildJob, priority: float = 0.0) -> JobHandle:
         """Raise BuildNeeded."""
         raise BuildNeeded(job.request.component)
+
+    def make_phase_reader(self, job: BuildJob) -> Callable[[], str]:
+        """Nothing is done."""
+        return make_phase_reader(job)
 
     def wait(self) -> list[tuple[JobHandle, JobResult]]:
         """Nothing runs."""

@@ -84,8 +84,8 @@ def build_all(
         targets = {
             source.component.name: component_target(run.config, source).name for source, _ in srpm_batch.srpms
         }
-        open_it: Callable[[], Executor] = (
-            NoExecutor if only_known else partial(open_executor, run, environments, limit=total)
+        open_it: Callable[[], Executor] = partial(
+            NoExecutor.open if only_known else open_executor, run, environments, limit=total
         )
         with closing(open_it()) as executor:
             for name, environment in environments.items():

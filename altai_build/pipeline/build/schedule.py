@@ -22,7 +22,6 @@ from altai_build.pipeline.run import Run
 from altai_build.stages.build.cache import BuildCache, ReleasedBuild
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
 from altai_build.stages.build.jobs import JobResult, Steps
-from altai_build.stages.build.phase import make_phase_reader
 from altai_build.stages.build.run import build_or_reuse
 from altai_build.stages.srpm import SrpmMaker
 from altai_build.tools.progress import TaskProgress
@@ -229,9 +228,10 @@ class Schedule:
                 is_same = earlier is not None and earlier.key == result.key and bool(earlier.rpms)
                 self._settle(name, earlier if earlier is not None and is_same else result)
         else:
-            self.progress.set_phase(name, make_phase_reader(job))
+            self.progress.set_phase(name, self.executor.make_phase_reader(job))
             self.journal.start(name, job.request.result_dir / BUILD_LOG)
-            self._running[self.executor.submit(job)] = (name, steps)
+            priority = self.build_order.order.remaining_seconds[name]
+            self._running[self.executor.submit(job, priority)] = (name, steps)
 
     def _settle(self, name: str, result: BuildResult, *, is_new: bool = True) -> None:
         """A component's last word; those that need it are ready, or blocked."""

@@ -13,7 +13,8 @@ from altai_build.model.limits import Limits
 from altai_build.model.package_fingerprint import RebuildPolicy
 from altai_build.model.variables import get_base_arch
 from altai_build.pipeline.build.builders import find_builder
-from altai_build.pipeline.build.executor import Executor, LocalExecutor
+from altai_build.pipeline.build.executor import Executor
+from altai_build.pipeline.build.executors import find_executor
 from altai_build.pipeline.run import Run
 from altai_build.stages.build.environment import BuildEnvironment, BuilderDefinition
 from altai_build.tools.builder import Builder
@@ -21,9 +22,6 @@ from altai_build.tools.chroot.resolver import BuildrootResolver
 from altai_build.tools.git.component_source import ComponentSource
 from altai_build.tools.mock.config import MockConfig, read_config
 from altai_build.workspace import Workspace
-
-# Every executor; a run names its own.
-EXECUTORS: dict[str, type[Executor]] = {"local": LocalExecutor}
 
 
 def open_build_environments(
@@ -100,8 +98,8 @@ def open_builder(definition: BuilderDefinition) -> Builder:
 
 
 def open_executor(run: Run, environments: Mapping[str, BuildEnvironment], *, limit: int) -> Executor:
-    """The executor that the run names, with a slot for each of its jobs, but at most `limit`."""
-    return EXECUTORS[run.executor].open(environments, max(1, min(run.jobs, limit)))
+    """The executor that the run names, with at most `limit` slots."""
+    return find_executor(run.executor).open(run, environments, max(1, limit))
 
 
 def refuse_other_arch(target: Target, config: MockConfig) -> None:

@@ -43,7 +43,6 @@ from altai_build.stages.build.cache import BuildCache
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
 from altai_build.stages.build.jobs import JobResult, Steps
 from altai_build.stages.build.lookup import look_up_or_generate
-from altai_build.stages.build.phase import make_phase_reader
 from altai_build.stages.build.run import build_or_reuse
 from altai_build.stages.unit_tests.history import read_flaky_tests, record_flaky_tests
 from altai_build.stages.unit_tests.results import has_passed
@@ -369,7 +368,7 @@ def run_side_by_side(
             result: TestResult = stop.value
             progress.finish(name, settle(name, result), result.reason.split("\n")[0])
         else:
-            progress.set_phase(name, make_phase_reader(job))
+            progress.set_phase(name, executor.make_phase_reader(job))
             running[executor.submit(job)] = (name, steps)
 
     try:

@@ -47,7 +47,15 @@ def run_job(job: BuildJob, builder: Builder) -> JobResult:
     A failed build is a result, unsound packages are a failed build. Raises MissingToolError or InputError for faults of
     the machine or of the configuration.
     """
-    folder, outcome = job.request.result_dir, builder.build(job.request, job.buildroot)
+    return examine_result(job, builder.build(job.request, job.buildroot))
+
+
+def examine_result(job: BuildJob, outcome: BuildOutcome) -> JobResult:
+    """Read what a builder made of a job, here or on another machine: the packages are in the job's result folder.
+
+    Unsound packages are a failed build.
+    """
+    folder = job.request.result_dir
     headers: list[RpmHeader] = []
     if outcome.failure is None:
         try:

@@ -88,7 +88,9 @@ class ChrootBuilder:
         """A builder with the settings of a run."""
         return cls(
             config=config,
-            roots=RootCache(settings.roots, settings.packages, settings.limits),
+            roots=RootCache(
+                settings.roots, settings.packages, settings.limits, fetch_packages=settings.fetch_packages
+            ),
             scratch=settings.scratch,
             macros=settings.macros,
             limits=settings.limits,

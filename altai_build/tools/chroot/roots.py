@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from altai_build.errors import InputError
@@ -55,6 +56,8 @@ class RootCache:
     limits: Limits = field(default_factory=Limits)  # of scriptlets, as of builds
     # Bytes of all layers: each has a whole rpm database. Those in use count, and stay.
     layers_limit: int = 2 << 30
+    # As in BuilderSettings.
+    fetch_packages: Callable[[Sequence[ResolvedPackage]], list[Path]] | None = None
     # Those that were made by this process, or that it has found unchanged.
     _checked: set[Path] = field(default_factory=set, compare=False)
 
@@ -195,7 +198,8 @@ class RootCache:
         prefix: Sequence[str] = (),
     ) -> None:
         """Install exactly these packages with the host's rpm; all of them are verified first."""
-        paths = fetch_resolved_packages(packages, self.packages)
+        fetch = self.fetch_packages or partial(fetch_resolved_packages, cache=self.packages)
+        paths = fetch(packages)
         with scratch_directory(self.directory, ".packages") as folder:
             names = []
             for path in paths:

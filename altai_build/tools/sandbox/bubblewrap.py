@@ -83,20 +83,41 @@ class EvaluationSandbox:
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """The command that runs `argv` in the sandbox as the unprivileged build user."""
-        require_bubblewrap()
-        # Not as the first process of the namespace: it would ignore the signals of its limits.
-        words = ["bwrap", *UNSHARE_OPTIONS, *_host_program_options()]
-        words += [*_proc_options("/proc"), "--dev", "/dev"]
-        folders = {str(folder) for place in self.visible.values() for folder in PurePath(place).parents}
-        # Directories that bubblewrap makes on the way to a mount only root may enter.
-        for folder in sorted(folders - {"/"}):
-            words += ["--dir", folder]
-        for source, place in self.visible.items():
-            words += ["--ro-bind", source, place]
-        words += _NO_SPACE_IN_MEMORY
-        for name, value in {**_FIXED_ENVIRONMENT, "HOME": "/nonexistent"}.items():
-            words += ["--setenv", name, value]
-        return _as_build_user(words, argv)
+        return _show_files(UNSHARE_OPTIONS, self.visible, (), argv)
+
+
+@dataclass(frozen=True)
+class NetworkSandbox:
+    """The same with the host's network and one writable directory at /tmp: for a client of foreign servers."""
+
+    visible: Mapping[str, str]
+    temporary: Path
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """The command that runs `argv` in the sandbox as the unprivileged build user, who then owns the directory."""
+        give_to_build_user(self.temporary)
+        words = [word for word in UNSHARE_OPTIONS if word != "--unshare-net"]
+        return _show_files(words, self.visible, ("--bind", str(self.temporary), "/tmp"), argv)  # noqa: S108
+
+
+def _show_files(
+    unshared: Sequence[str], visible: Mapping[str, str], writable: Sequence[str], argv: Sequence[str]
+) -> list[str]:
+    """The command of a sandbox with the host's programs and these files."""
+    require_bubblewrap()
+    # Not as the first process of the namespace: it would ignore the signals of its limits.
+    words = ["bwrap", *unshared, *_host_program_options()]
+    words += [*_proc_options("/proc"), "--dev", "/dev", *writable]
+    folders = {str(folder) for place in visible.values() for folder in PurePath(place).parents}
+    # Directories that bubblewrap makes on the way to a mount only root may enter.
+    for folder in sorted(folders - {"/"}):
+        words += ["--dir", folder]
+    for source, place in visible.items():
+        words += ["--ro-bind", source, place]
+    words += _NO_SPACE_IN_MEMORY
+    for name, value in {**_FIXED_ENVIRONMENT, "HOME": "/nonexistent"}.items():
+        words += ["--setenv", name, value]
+    return _as_build_user(words, argv)
 
 
 def _as_build_user(words: Sequence[str], argv: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import pickle
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,9 @@ from altai_build.model.component_status import ComponentStatus
 from altai_build.pipeline.build import toolchains
 from altai_build.pipeline.build.builders import BUILDERS
 from altai_build.pipeline.build.executor import BuildNeeded, Executor, JobHandle, LocalExecutor, NoExecutor
+from altai_build.pipeline.build.executors import EXECUTORS
 from altai_build.pipeline.build.run import BuildRun
+from altai_build.pipeline.run import Run
 from altai_build.stages.build.environment import BuildEnvironment
 from altai_build.stages.build.jobs import BuildJob, JobResult, run_job
 from altai_build.tools import process
@@ -48,18 +50,21 @@ class ProcessExecutor:
         self._handles: dict[Future[bytes], JobHandle] = {}
 
     @classmethod
-    def open(cls, environments: Mapping[str, BuildEnvironment], slots: int) -> ProcessExecutor:
-        return cls(environments, slots)
+    def open(cls, run: Run, environments: Mapping[str, BuildEnvironment], limit: int) -> ProcessExecutor:
+        return cls(environments, min(run.jobs, limit))
 
     def prepare(self, target: str, base: Buildroot) -> None:
         assert pickle.loads(pickle.dumps(base)) == base
 
-    def submit(self, job: BuildJob) -> JobHandle:
+    def submit(self, job: BuildJob, priority: float = 0.0) -> JobHandle:
         message = pickle.dumps((self._definitions[job.target], job))
         assert pickle.loads(message)[1] == job
         handle = JobHandle(next(self._numbers))
         self._handles[self._pool.submit(run_pickled, message)] = handle
         return handle
+
+    def make_phase_reader(self, job: BuildJob) -> Callable[[], str]:
+        return lambda: "elsewhere"
 
     def wait(self) -> list[tuple[JobHandle, JobResult]]:
         ended, _ = wait(self._handles, return_when=FIRST_COMPLETED)
@@ -98,7 +103,7 @@ def test_builds_in_other_processes_are_the_local_ones(
     built, failed = ComponentStatus.BUILT, ComponentStatus.FAILED
     assert statuses == {"app": built, "asks": built, "broken": failed, "lib": built}, local.rows
 
-    monkeypatch.setitem(toolchains.EXECUTORS, "process", ProcessExecutor)
+    monkeypatch.setitem(EXECUTORS, "process", f"{__name__}:ProcessExecutor")
     other = HostSite(
         site.world, replace(site.run, workspace=Workspace(tmp_path / "other"), executor="process")
     )
@@ -129,7 +134,7 @@ def test_cancelling_ends_what_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     site.world.component("repos/a", noarch_component("a"))
     site.world.pin()
     environments = toolchains.open_build_environments(site.run, site.plan().discovery.sourced)
-    executor: Executor = LocalExecutor.open(environments, 1)
+    executor: Executor = LocalExecutor.open(site.run, environments, 1)
     executor.submit(sleeping_job(tmp_path))
     started = time.monotonic()
     time.sleep(0.3)
@@ -140,13 +145,13 @@ def test_cancelling_ends_what_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_processors_are_shared_between_the_slots(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("altai_build.tools.processors.installed", lambda: 8)
     for slots, cpus in ((1, 8), (3, 2), (16, 1)):
-        executor = LocalExecutor.open({}, slots)
+        executor = LocalExecutor({}, slots)
         assert (executor.slots, executor.cpus_per_job) == (slots, cpus)
         executor.close()
 
 
 def test_what_is_not_known_is_not_built(tmp_path: Path) -> None:
-    executor: Executor = NoExecutor.open({}, 1)
+    executor: Executor = NoExecutor()
     executor.prepare("t", Buildroot(base=(), extra=()))
     with pytest.raises(BuildNeeded, match="c"):
         executor.submit(sleeping_job(tmp_path))

@@ -59,12 +59,17 @@ class StubExecutor:
     slots: int = 1
     cpus_per_job: int = 1
     started: list[str] = field(default_factory=list)
+    priorities: list[float] = field(default_factory=list)
     running: list[tuple[JobHandle, str]] = field(default_factory=list)
     most_running: int = 0
     cancelled: bool = False
     error: Exception | None = None
 
-    def submit(self, job: Any) -> JobHandle:
+    def make_phase_reader(self, job: Any) -> Callable[[], str]:
+        return lambda: ""
+
+    def submit(self, job: Any, priority: float) -> JobHandle:
+        self.priorities.append(priority)
         handle = JobHandle(len(self.started))
         self.started.append(job.request.component)
         self.running.append((handle, job.request.component))
@@ -130,7 +135,6 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
         monkeypatch.setattr(schedule, "build_or_reuse", build_or_reuse)
         monkeypatch.setattr(schedule, "component_target", lambda config, sourced: SimpleNamespace(name="t"))
         monkeypatch.setattr(schedule, "read_header", lambda path: None)
-        monkeypatch.setattr(schedule, "make_phase_reader", lambda job: lambda: "")
         names = [name for name in needs if name not in unavailable]
         order = compute_order(
             [
@@ -181,6 +185,8 @@ def test_the_longest_remaining_chain_starts_first(stage: Stage) -> None:
     needs = {"short": [], "long": [], "end": ["long"], "alone": []}
     stage.run(needs, seconds={"short": 2.0, "end": 5.0, "alone": 3.0})
     assert stage.executor.started == ["long", "end", "alone", "short"]
+    # An executor that has many jobs at once knows the order too.
+    assert stage.executor.priorities == sorted(stage.executor.priorities, reverse=True)
 
 
 def test_no_more_builds_run_than_there_are_slots(stage: Stage) -> None:

@@ -20,6 +20,7 @@ from altai_build.tools.sandbox.bubblewrap import (
     EvaluationSandbox,
     HostSandbox,
     InstallSandbox,
+    NetworkSandbox,
 )
 from tests.conftest import Require
 
@@ -53,7 +54,7 @@ def test_keyrings_namespaces_and_the_hypervisor_are_refused_inside(
     tmp_path: Path, require: Require, kind: str
 ) -> None:
     require(seccomp.is_known_machine(os.uname().machine), "there is no filter for this machine")
-    if kind not in ("host", "evaluation"):
+    if kind not in ("host", "evaluation", "network"):
         require(os.geteuid() == 0, "the sandboxes of the chroot builder need root")
         os.chown(tmp_path, BUILD_UID, BUILD_UID)
         tmp_path.chmod(0o755)
@@ -62,6 +63,7 @@ def test_keyrings_namespaces_and_the_hypervisor_are_refused_inside(
     sandboxes: dict[str, Callable[[list[str]], list[str]]] = {
         "host": HostSandbox(writable=tmp_path, now=1).command,
         "evaluation": EvaluationSandbox({}).command,
+        "network": NetworkSandbox({}, tmp_path).command,
         "install": InstallSandbox(root=str(tmp_path), packages=tmp_path, scratch=tmp_path / "s").command,
         "root": BuildrootSandbox(root="/", build_dir=tmp_path).command,
         "root32": BuildrootSandbox(root="/", build_dir=tmp_path, is_32_bit=True).command,

@@ -1,0 +1,273 @@
+"""Builds on the workers of a Dask cluster: Dask decides which worker takes a job, files go there and back directly."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+from altai_build.errors import DistrustedError, InputError, UnreachableError, describe_cause
+from altai_build.model.build import BUILD_LOG
+from altai_build.model.cluster import ClusterSettings
+from altai_build.pipeline.build.dask_jobs import JobWriter, find_offer, make_lost_result, read_result
+from altai_build.pipeline.build.executor import JobHandle
+from altai_build.pipeline.run import Run
+from altai_build.stages.build.environment import BuildEnvironment
+from altai_build.stages.build.jobs import BuildJob, JobResult
+from altai_build.stages.build.phase import make_phase_reader
+from altai_build.tools.chroot.resolver import Buildroot
+from altai_build.tools.dask.address import find_own_address, make_tls_context, parse_listen
+from altai_build.tools.dask.client import Done, Event, Failed, Killed, SchedulerClient
+from altai_build.tools.dask.file_server import FileServer, ServedJob, make_token
+from altai_build.tools.dask.messages import Answer, FileReference, Task, decode, encode
+from altai_build.tools.files import make_directory, scratch_directory, write_atomically
+from altai_build.tools.progress import ProgressReporter
+
+# Seconds that a run waits for a worker where there is none.
+PATIENCE = 300.0
+# Seconds for workers to hear that they are to stop.
+_STOP_PATIENCE = 10.0
+# How often a job is sent anew after a worker could not do it, or sent a wrong result.
+MOST_TRIES = 3
+_LONGEST_ANSWER = 4000
+_MOST_RESULT_BYTES = 64 << 30  # of one job, where repos.yaml sets no smaller limit
+
+
+@dataclass
+class _SentJob:
+    job: BuildJob
+    environment: BuildEnvironment
+    priority: float
+    served: ServedJob
+    name: str  # at the file server
+    description: FileReference
+    tries: int = 0
+
+
+class DaskExecutor:
+    """Sends jobs to workers that offer the same builder, of the same version, for the architecture of the target."""
+
+    cpus_per_job = 1  # a worker knows how many processors it has
+
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        environments: Mapping[str, BuildEnvironment],
+        limit: int,
+        reporter: ProgressReporter,
+        stack: ExitStack,
+    ) -> None:
+        self._environments = environments
+        self._limit = limit
+        self._reporter = reporter
+        self._stack = stack
+        definition = next(iter(environments.values())).definition
+        scratch = stack.enter_context(scratch_directory(definition.settings.scratch, "dask"))
+        scratch.chmod(0o711)  # the client's child works below it as another user
+        self._client = SchedulerClient(settings, scratch)
+        stack.callback(self._client.close)
+        self._server = _open_server(settings, self._client)
+        stack.callback(self._server.close)
+        self._descriptions = make_directory(scratch / "descriptions")
+        self._offers = {name: find_offer(environment) for name, environment in environments.items()}
+        self._writer = JobWriter()
+        self._numbers = itertools.count()
+        self._run_id = secrets.token_hex(4)
+        self._sent: dict[str, tuple[JobHandle, _SentJob]] = {}  # by the task's key
+        self._by_folder: dict[Path, _SentJob] = {}  # by that of the job's result
+        self._without_workers: float | None = None  # since when
+        self._wait_for_workers()
+
+    @classmethod
+    def open(cls, run: Run, environments: Mapping[str, BuildEnvironment], limit: int) -> DaskExecutor:
+        """Connect to the scheduler that the run names; returns when there is a worker that can build.
+
+        Raises UsageError, InputError, UnreachableError.
+        """
+        with ExitStack() as stack:
+            executor = cls(run.cluster or ClusterSettings(), environments, limit, run.reporter, stack)
+            # From now on it closes these itself.
+            executor._stack = stack.pop_all()
+            return executor
+
+    @property
+    def slots(self) -> int:
+        """Of all workers that can build for one of the targets now."""
+        return max(1, min(self._count_slots(), self._limit))
+
+    def prepare(self, target: str, base: Buildroot) -> None:
+        """Workers make the base buildroot when they build in it first."""
+
+    def submit(self, job: BuildJob, priority: float = 0.0) -> JobHandle:
+        """Describe a job, and have the scheduler find a worker for it."""
+        environment = self._environments[job.target]
+        description, files = self._writer.describe(job, environment)
+        data = encode(description)
+        number = next(self._numbers)
+        path = self._descriptions / f"{number}.json"
+        write_atomically(path, data, durable=False)
+        reference = FileReference(name=path.name, sha256=sha256(data).hexdigest(), size=len(data))
+        limits = environment.definition.settings.limits
+        incoming = make_directory(job.request.result_dir.with_name("incoming"), mode=0o700)
+        served = ServedJob(
+            token=make_token(),
+            files={**files, reference.sha256: lambda: path},
+            incoming=incoming,
+            live_log=job.request.result_dir / BUILD_LOG,
+            most_bytes=min(_MOST_RESULT_BYTES, (limits.file or _MOST_RESULT_BYTES) * 2),
+        )
+        sent = _SentJob(job, environment, priority, served, self._server.add(served), reference)
+        self._by_folder[job.request.result_dir] = sent
+        handle = JobHandle(number)
+        self._send(handle, sent)
+        return handle
+
+    def make_phase_reader(self, job: BuildJob) -> Callable[[], str]:
+        """The worker, and what its log says."""
+        return partial(self._describe_phase, job, make_phase_reader(job))
+
+    def wait(self) -> list[tuple[JobHandle, JobResult]]:
+        """Wait for the next result. Raises UnreachableError when the scheduler, or for long every worker, is lost."""
+        while True:
+            event = self._client.take(1.0)
+            self._watch_workers()
+            self._report_refusals()
+            result = self._handle(event) if event is not None else None
+            if result is not None:
+                return [result]
+
+    def cancel(self) -> None:
+        """Tell the workers to stop, and wait until they know."""
+        self._server.stop_all(_STOP_PATIENCE)
+
+    def close(self) -> None:
+        """Disconnect from scheduler and workers."""
+        for _, sent in self._sent.values():
+            sent.served.is_over = True
+        self._stack.close()
+
+    def _send(self, handle: JobHandle, sent: _SentJob) -> None:
+        sent.tries += 1
+        task = Task(
+            format=1,
+            url=self._server.url,
+            job=sent.name,
+            token=sent.served.token,
+            description=sent.description,
+        )
+        key = f"altai-build-{self._run_id}-{handle}-{sent.tries}"
+        self._sent[key] = handle, sent
+        self._client.submit(key, encode(task), self._offers[sent.job.target], sent.priority)
+
+    def _handle(self, event: Event) -> tuple[JobHandle, JobResult] | None:
+        """The result that an event brings; None for one that brings none, or after which a job is sent again."""
+        if not isinstance(event, (Done, Killed, Failed)) or event.key not in self._sent:
+            return None
+        handle, sent = self._sent.pop(event.key)
+        if isinstance(event, Killed):
+            workers = ", ".join(attempt.worker for attempt in sent.served.attempts.values()) or "unknown"
+            return self._end(
+                handle, sent, make_lost_result(sent.job, f"workers ended while they built it: {workers}")
+            )
+        try:
+            if isinstance(event, Failed):
+                raise InputError(f"the worker's Dask failed: {event.text}")
+            return self._end(handle, sent, self._read(sent, event.answer))
+        except InputError as error:
+            return self._try_again(handle, sent, error)
+
+    def _read(self, sent: _SentJob, text: str) -> JobResult:
+        answer = decode(text.encode(), Answer, limit=_LONGEST_ANSWER * 4, sender="a worker")
+        attempt = sent.served.attempts.get(answer.attempt)
+        worker = attempt.worker if attempt is not None else "a worker"
+        if answer.error:
+            raise InputError(f"{worker}: {answer.error}")
+        if attempt is None:
+            raise DistrustedError("a worker returned the result of an attempt that it has not begun")
+        return read_result(sent.job, attempt, answer.outcome)
+
+    def _try_again(
+        self, handle: JobHandle, sent: _SentJob, error: InputError
+    ) -> tuple[JobHandle, JobResult] | None:
+        why = "; ".join((error.what, *error.why.splitlines()))
+        if sent.tries >= MOST_TRIES:
+            return self._end(
+                handle, sent, make_lost_result(sent.job, f"{sent.tries} tries on workers failed; {why}")
+            )
+        self._reporter.warn(f"{sent.job.request.component} is sent to a worker again: {why}")
+        self._send(handle, sent)
+        return None
+
+    def _end(self, handle: JobHandle, sent: _SentJob, result: JobResult) -> tuple[JobHandle, JobResult]:
+        sent.served.is_over = True
+        self._by_folder.pop(sent.job.request.result_dir, None)
+        return handle, result
+
+    def _describe_phase(self, job: BuildJob, read: Callable[[], str]) -> str:
+        sent = self._by_folder.get(job.request.result_dir)
+        attempt = self._server.find_running(sent.name) if sent is not None else None
+        return f"{attempt.worker}: {read()}" if attempt is not None else "waits for a worker"
+
+    def _count_slots(self) -> int:
+        wanted = set(self._offers.values())
+        return sum(worker.slots for worker in self._client.workers if wanted & set(worker.offers))
+
+    def _wait_for_workers(self) -> None:
+        """Wait until a worker can build for one of the targets. Raises InputError where all are of other versions."""
+        while not self._count_slots():
+            self._watch_workers()
+            self._client.take(1.0)
+
+    def _watch_workers(self) -> None:
+        """Say when no worker is left that can build; raise UnreachableError when that lasts."""
+        if self._count_slots():
+            self._without_workers = None
+            return
+        now = time.monotonic()
+        others = [worker for worker in self._client.workers if worker.offers]
+        why = "\n".join(
+            [
+                *(f"needed: {offer}" for offer in sorted(set(self._offers.values()))),
+                *(f"{worker.name} offers: {'; '.join(worker.offers)}" for worker in others[:10]),
+            ]
+        )
+        if others and not self._sent:
+            raise InputError(
+                f"no worker of {self._client.address} can build this",
+                why=why,
+                todo="install the same versions of altai-build and of its builder's programs on workers and here",
+            )
+        if self._without_workers is None:
+            self._without_workers = now
+            self._reporter.warn(f"{self._client.address} has no worker that can build; waiting for one")
+        elif now - self._without_workers > PATIENCE:
+            raise UnreachableError(
+                f"{self._client.address} had no worker that can build for {PATIENCE:g} seconds",
+                why=why,
+                todo=f"start one: altai-build worker --scheduler {self._client.address} --slots N",
+            )
+
+    def _report_refusals(self) -> None:
+        while self._server.refusals:
+            self._reporter.warn(f"refused a worker's request: {self._server.refusals.pop(0)}")
+
+
+def _open_server(settings: ClusterSettings, client: SchedulerClient) -> FileServer:
+    """The server for the files, where workers reach this machine. Raises InputError, UnreachableError."""
+    host, port = parse_listen(settings.listen) if settings.listen else (find_own_address(client.host), 0)
+    is_encrypted = client.address.startswith("tls:")
+    context = make_tls_context(settings.tls, for_server=True) if is_encrypted and settings.tls else None
+    try:
+        return FileServer(host, port, context)
+    except OSError as error:
+        raise InputError(
+            f"cannot listen at {host}:{port} for workers",
+            why=describe_cause(error),
+            todo="set dask.listen in repos.yaml to an address of this machine and a free port",
+        ) from error

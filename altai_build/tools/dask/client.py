@@ -1,0 +1,195 @@
+"""The run's way to the scheduler: orders to a sandboxed child with Dask's client, its events read with limits."""
+
+from __future__ import annotations
+
+import json
+import queue
+import sys
+import threading
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Annotated, Union
+
+import msgspec
+from msgspec import Meta
+
+from altai_build.errors import InputError, UnreachableError
+from altai_build.model.cluster import ClusterSettings, TlsFiles
+from altai_build.regular_files import read_regular_file
+from altai_build.tools import process
+from altai_build.tools.dask.address import check_scheduler
+from altai_build.tools.dask.library import require_dask
+from altai_build.tools.files import make_directory
+from altai_build.tools.sandbox.bubblewrap import NetworkSandbox
+
+CHILD = Path(__file__).with_name("client_child.py")
+CONNECT_TIMEOUT = 15.0  # seconds
+_LONGEST_EVENT = 16 << 20  # bytes; a cluster may have thousands of workers
+_LONGEST_PEM = 1 << 20
+# Of the host, for names of schedulers.
+_NAME_SERVICE = ("/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf")
+
+
+class Worker(msgspec.Struct, frozen=True):
+    """A worker that the scheduler knows; `offers` are the names of its resources."""
+
+    name: Annotated[str, Meta(max_length=500)]
+    slots: Annotated[int, Meta(ge=0, le=100_000)]
+    offers: Annotated[tuple[str, ...], Meta(max_length=1000)]
+
+
+class Workers(msgspec.Struct, frozen=True, tag_field="event", tag="workers"):
+    """The workers that there are now."""
+
+    workers: Annotated[tuple[Worker, ...], Meta(max_length=100_000)]
+
+
+class Done(msgspec.Struct, frozen=True, tag_field="event", tag="done"):
+    """A task has ended, with a message of the worker's."""
+
+    key: str
+    answer: Annotated[str, Meta(max_length=4000)]
+
+
+class Killed(msgspec.Struct, frozen=True, tag_field="event", tag="killed"):
+    """The scheduler has given a task up: workers were lost while they ran it."""
+
+    key: str
+    text: str
+
+
+class Failed(msgspec.Struct, frozen=True, tag_field="event", tag="failed"):
+    """A task has failed in Dask itself."""
+
+    key: str
+    text: str
+
+
+class SchedulerLost(msgspec.Struct, frozen=True, tag_field="event", tag="scheduler-lost"):
+    """The scheduler is gone, and what it knew with it."""
+
+
+class Unreachable(msgspec.Struct, frozen=True, tag_field="event", tag="unreachable"):
+    """No scheduler answers."""
+
+    text: str
+
+
+Event = Union[Workers, Done, Killed, Failed, SchedulerLost, Unreachable]
+
+
+class SchedulerClient:
+    """A connection to a scheduler; its methods are called by one thread."""
+
+    def __init__(self, settings: ClusterSettings, scratch: Path) -> None:
+        """Connects; `scratch` is a folder for the child. Raises UsageError, InputError, UnreachableError."""
+        self.address, self.host = check_scheduler(settings)
+        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._stack = ExitStack()
+        order = {
+            "scheduler": self.address,
+            "tls": _read_tls(settings.tls) if settings.tls is not None else None,
+            "timeout": CONNECT_TIMEOUT,
+        }
+        self._errors = scratch / "client.log"
+        errors = self._stack.enter_context(self._errors.open("wb"))
+        self._child = self._stack.enter_context(
+            process.start_child(_make_command(make_directory(scratch / "tmp")), input=b"", stderr=errors)
+        )
+        self._reader = threading.Thread(target=self._read_events, daemon=True)
+        self._reader.start()
+        try:
+            self._order(order)
+            self.workers = self._wait_for_workers()
+        except BaseException:
+            self.close()
+            raise
+
+    def _wait_for_workers(self) -> tuple[Worker, ...]:
+        event = self.take(CONNECT_TIMEOUT * 2)
+        if isinstance(event, Workers):
+            return event.workers
+        raise UnreachableError(
+            f"the scheduler {self.address} does not answer",
+            why=event.text if isinstance(event, Unreachable) else self._read_errors(),
+            todo="start it (`dask scheduler`), or correct --scheduler or dask.scheduler in repos.yaml; "
+            "--executor local builds on this machine",
+        )
+
+    def submit(self, key: str, message: bytes, offer: str, priority: float) -> None:
+        """Have a worker with this offer run a task; higher priorities first."""
+        self._order({"key": key, "message": message.decode(), "offer": offer, "priority": priority})
+
+    def take(self, timeout: float | None = None) -> Event | None:
+        """The next event; None when there is none in so many seconds. Raises UnreachableError when the child has ended.
+
+        What it says of workers is also in `workers`.
+        """
+        try:
+            event = self._events.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        if event is None or isinstance(event, SchedulerLost):
+            process.end_stopped_thread()
+            raise UnreachableError(
+                f"the connection to the scheduler {self.address} ended",
+                why="" if event is not None else self._read_errors(),
+                todo="start it again and rerun the command: what was built until now is reused",
+            )
+        if isinstance(event, Workers):
+            self.workers = event.workers
+        return event
+
+    def close(self) -> None:
+        """Disconnect: the scheduler then forgets the tasks of this run."""
+        with suppress(OSError):
+            if self._child.stdin is not None:
+                self._child.stdin.close()
+        self._stack.close()
+
+    def _order(self, order: object) -> None:
+        assert self._child.stdin is not None
+        try:
+            self._child.stdin.write(json.dumps(order).encode() + b"\n")
+            self._child.stdin.flush()
+        except OSError:
+            # It has ended; its last event says why.
+            self._events.put(None)
+
+    def _read_events(self) -> None:
+        stream = self._child.stdout
+        assert stream is not None
+        with suppress(msgspec.MsgspecError, ValueError, OSError):
+            while line := stream.readline(_LONGEST_EVENT):
+                self._events.put(msgspec.json.decode(line, type=Event))
+        self._events.put(None)
+
+    def _read_errors(self) -> str:
+        with suppress(OSError):
+            return "\n".join(read_regular_file(self._errors).decode("utf-8", "replace").splitlines()[-5:])
+        return ""
+
+
+def _read_tls(tls: TlsFiles) -> dict[str, str]:
+    """The texts of the certificates: the child cannot open the files, which may be of another user."""
+    found = {}
+    for name, path in (("ca", tls.ca), ("cert", tls.cert), ("key", tls.key)):
+        try:
+            found[name] = read_regular_file(path, limit=_LONGEST_PEM).decode("ascii")
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{path} cannot be read",
+                why=str(error),
+                todo=f"correct dask.security.{name} in repos.yaml: it names a PEM file",
+            ) from error
+    return found
+
+
+def _make_command(temporary: Path) -> list[str]:
+    visible = {str(CHILD): "/program/child.py", str(require_dask()): "/libraries"}
+    visible.update({place: place for place in _NAME_SERVICE if Path(place).exists()})
+    if not sys.base_prefix.startswith("/usr"):
+        visible[sys.base_prefix] = sys.base_prefix
+    interpreter = str(getattr(sys, "_base_executable", "") or sys.executable)
+    argv = [interpreter, "-I", "-S", "-B", "/program/child.py"]
+    return NetworkSandbox(visible, temporary).command(argv)

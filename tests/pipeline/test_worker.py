@@ -1,0 +1,43 @@
+"""A worker does not work beside keys, and not with more processors than there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from altai_build.errors import InputError
+from altai_build.model.cluster import ClusterSettings
+from altai_build.pipeline import worker
+from altai_build.pipeline.build.builders import BUILDERS
+from altai_build.pipeline.worker import WorkerSettings, default_name, serve_builds
+from altai_build.workspace import Workspace
+
+
+def settings(slots: int) -> WorkerSettings:
+    return WorkerSettings(
+        cluster=ClusterSettings("127.0.0.1:1"),
+        builder="host",
+        slots=slots,
+        name=default_name(),
+        host="",
+        store_limit=1 << 20,
+    )
+
+
+def test_a_workspace_with_keys_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "gnupg").mkdir()
+    with pytest.raises(InputError, match="has signing keys"):
+        serve_builds(Workspace(tmp_path), settings(1), print, print)
+
+
+def test_processors_are_shared_between_the_slots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BUILDERS, "host", "tests.kit.builders:HostBuilder")
+    monkeypatch.setattr("altai_build.tools.processors.installed", lambda: 8)
+    cpus = []
+    monkeypatch.setattr(
+        worker, "run_worker", lambda cluster, options, run, say: cpus.append(run.__self__.cpus)
+    )
+    for slots in (1, 3, 16):
+        serve_builds(Workspace(tmp_path), settings(slots), print, lambda offers: None)
+    assert cpus == [8, 2, 1]

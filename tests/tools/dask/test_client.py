@@ -1,0 +1,94 @@
+"""The way to the scheduler: without one the error says what to do; the child holds no key and sees no home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from altai_build.errors import InputError, UnreachableError
+from altai_build.model.cluster import ClusterSettings, TlsFiles
+from altai_build.tools import process
+from altai_build.tools.dask import client
+from altai_build.tools.dask.client import Done, SchedulerClient
+
+
+def test_no_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "CONNECT_TIMEOUT", 0.5)
+    with pytest.raises(
+        UnreachableError, match=r"the scheduler tcp://127\.0\.0\.1:9 does not answer"
+    ) as caught:
+        SchedulerClient(ClusterSettings("127.0.0.1:9"), tmp_path)
+    assert "`dask scheduler`" in caught.value.todo and "--executor local" in caught.value.todo
+    assert caught.value.exit_code == 3
+
+
+def test_certificates_that_cannot_be_read(tmp_path: Path) -> None:
+    tls = TlsFiles(ca=tmp_path / "ca", cert=tmp_path / "cert", key=tmp_path / "key")
+    with pytest.raises(InputError, match="ca cannot be read"):
+        SchedulerClient(ClusterSettings("tls://127.0.0.1:9", tls=tls), tmp_path)
+
+
+def test_the_child_sees_neither_keys_nor_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "secret")
+    monkeypatch.setattr(client, "CHILD", tmp_path / "child.py")
+    (tmp_path / "secret").write_text("key")
+    (tmp_path / "child.py").write_text(
+        f"import os\nfor place in ('/root', '/home', {str(tmp_path)!r}):\n"
+        "    print(os.listdir(place) if os.path.isdir(place) else None)\n"
+        "print(sorted(os.environ), os.getuid())\n"
+    )
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    lines = process.run(client._make_command(temporary)).text.splitlines()
+    assert lines[:2] == ["None", "None"] and "secret" not in lines[2]
+    assert "GITHUB_TOKEN" not in lines[3] and lines[3].endswith(" 1000")
+
+
+_PLAYED = """\
+import sys
+sys.stdin.readline()
+print('{"event": "workers", "workers": [{"name": "w", "slots": 2, "offers": ["x"]}]}', flush=True)
+print(%r, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
+    """A client whose child says this after the workers."""
+
+    def make(line: str) -> SchedulerClient:
+        (tmp_path / "child.py").write_text(_PLAYED % line)
+        monkeypatch.setattr(client, "CHILD", tmp_path / "child.py")
+        return SchedulerClient(ClusterSettings("127.0.0.1:9"), tmp_path)
+
+    return make
+
+
+def test_events_are_typed(play: object) -> None:
+    assert callable(play)
+    one = play('{"event": "done", "key": "k", "answer": "{}"}')
+    assert isinstance(one, SchedulerClient)
+    assert [worker.name for worker in one.workers] == ["w"]
+    assert one.take(30) == Done(key="k", answer="{}")
+    one.close()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"event": "scheduler-lost"}',
+        '{"event": "exec", "code": "x"}',
+        '{"event": "done", "key": 1, "answer": "{}"}',
+        '{"event": "done", "key": "k", "answer": "' + "x" * 5000 + '"}',
+        "not JSON",
+    ],
+)
+def test_other_events_end_the_connection(play: object, line: str) -> None:
+    assert callable(play)
+    one = play(line)
+    with pytest.raises(UnreachableError, match=r"the connection to the scheduler .* ended") as caught:
+        one.take(30)
+    assert "what was built until now is reused" in caught.value.todo
+    one.close()

@@ -1,0 +1,79 @@
+"""What the child with Dask's client sends to the scheduler: names of the standard library, and bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import operator
+import pickletools
+import pkgutil
+from typing import Any
+
+from altai_build.tools.dask.client_child import TASK, _Child
+
+
+class Client:
+    """Stands for Dask's: keeps the graph that it was given."""
+
+    def __init__(self, outcome: Any) -> None:
+        self.outcome = outcome
+        self.calls: list[tuple[dict[str, Any], dict[str, Any]]] = []
+
+    def get(self, graph: dict[str, Any], keys: list[str], **options: Any) -> list[Any]:
+        self.calls.append((graph, options))
+
+        async def end() -> Any:
+            if isinstance(self.outcome, BaseException):
+                raise self.outcome
+            return self.outcome
+
+        return [end()]
+
+
+def submit(outcome: Any) -> tuple[Client, list[dict[str, Any]]]:
+    client, events = Client(outcome), io.BytesIO()
+
+    async def run() -> None:
+        child = _Child(client, events)
+        child.submit("k", '{"x": 1}', "offer", 7.5)
+        await asyncio.gather(*child._tasks)
+
+    asyncio.run(run())
+    return client, [json.loads(line) for line in events.getvalue().splitlines()]
+
+
+def test_a_task_is_a_name_and_bytes() -> None:
+    import pickle
+
+    client, events = submit(b"answer")
+    [(graph, options)] = client.calls
+    assert options == {"sync": False, "resources": {"offer": 1}, "priority": 7.5, "retries": 0}
+    call, (resolve, name) = graph["k"]
+    assert isinstance(call, operator.methodcaller) and resolve is pkgutil.resolve_name and name == TASK
+    modules = {
+        str(argument).split()[0]
+        for opcode, argument, _ in pickletools.genops(pickle.dumps(graph, protocol=2))
+        if opcode.name == "GLOBAL"
+    }
+    # What unpickles it needs the standard library alone, and finds no code of this package.
+    assert modules <= {"operator", "pkgutil", "_codecs", "__builtin__"}
+    assert events == [{"event": "done", "key": "k", "answer": "answer"}]
+
+
+def test_what_a_worker_returns_is_cut_and_no_object() -> None:
+    assert submit(b"x" * 10_000)[1][0]["answer"] == "x" * 4001
+    assert submit({"an": "object"})[1][0]["answer"] == ""
+
+
+def test_ends_of_tasks() -> None:
+    from distributed import CancelledError, KilledWorker
+    from distributed.scheduler import WorkerState
+
+    words: dict[str, Any] = dict.fromkeys(("local_directory", "nanny", "server_id"), "")
+    numbers: dict[str, Any] = {"pid": 0, "nthreads": 1, "memory_limit": 0}
+    state = WorkerState(address="tcp://w:1", status="running", name="w", **words, **numbers)
+    killed = submit(KilledWorker("k", state, 3))[1][0]
+    assert killed["event"] == "killed" and "tcp://w:1" in killed["text"]
+    assert submit(CancelledError("k"))[1] == [{"event": "scheduler-lost"}]
+    assert submit(RuntimeError("x" * 9000))[1][0]["event"] == "failed"

@@ -1,0 +1,59 @@
+"""A worker's files: each arrives once, damaged ones arrive again, the oldest go first."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from altai_build.errors import InputError
+from altai_build.tools.dask.messages import FileReference
+from altai_build.tools.dask.store import FileStore
+from tests.kit.clusters import refer
+
+
+class Source:
+    """Counts what is received."""
+
+    def __init__(self) -> None:
+        self.received: list[str] = []
+
+    def receive(self, reference: FileReference, path: Path) -> None:
+        self.received.append(reference.sha256)
+        path.write_bytes(next(data for data in CONTENTS if refer(data) == reference))
+
+
+CONTENTS = (b"one", b"three", b"eleven")
+
+
+def test_a_file_arrives_once(tmp_path: Path) -> None:
+    store, source = FileStore(tmp_path / "store", 1000), Source()
+    paths = [store.get(refer(b"one"), source.receive) for _ in range(2)]
+    assert paths[0] == paths[1] and paths[0].read_bytes() == b"one" and len(source.received) == 1
+    paths[0].chmod(0o644)
+    paths[0].write_bytes(b"ONE")
+    assert store.get(refer(b"one"), source.receive).read_bytes() == b"one" and len(source.received) == 2
+
+
+def test_what_could_not_be_received_leaves_nothing(tmp_path: Path) -> None:
+    def fail(reference: FileReference, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise InputError("other bytes")
+
+    store = FileStore(tmp_path / "store", 1000)
+    with pytest.raises(InputError):
+        store.get(refer(b"one"), fail)
+    assert list((tmp_path / "store").glob("[!.]*/*")) == []
+    assert store.get(refer(b"one"), Source().receive).read_bytes() == b"one"
+
+
+def test_what_was_not_used_for_the_longest_time_goes_first(tmp_path: Path) -> None:
+    store, source = FileStore(tmp_path / "store", 10), Source()
+    for age, data in enumerate(CONTENTS):
+        os.utime(store.get(refer(data), source.receive), (1000 - age, 1000 - age))
+    assert store.prune() == 8
+    assert store.prune() == 8
+    for data in (b"one", b"three"):
+        store.get(refer(data), source.receive)
+    assert source.received == [refer(data).sha256 for data in CONTENTS]
