@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -12,12 +12,19 @@ from altai_build.cli.options import json_option
 from altai_build.cli.output import print_json, print_text
 from altai_build.errors import AltaiError
 from altai_build.model.quantity import format_count
-from altai_build.model.status import ReleaseChanges, Status, suggest_next_version
+from altai_build.model.status import ChannelStatus, ReleaseChanges, Status, suggest_next_version
 from altai_build.model.task_view import name_some
+from altai_build.model.trust import TrustLevel
 
 # Of each kind so many names are printed.
 _MOST = 8
-_NOT_READ = "specs (`plan`), signatures (`verify`), work trees, mirrors and programs (`doctor`), channels (`channels`)"
+_NOT_READ = "specs (`plan`), packages (`verify`), work trees, mirrors and programs (`doctor`)"
+# What the signature of a release says.
+_TRUST = {
+    TrustLevel.PINNED: "made with a key of repos.yaml",
+    TrustLevel.OWN_KEYS: "only of a key that came with it",
+    TrustLevel.UNVERIFIED: "none that is good",
+}
 
 
 @click.command()
@@ -26,8 +33,9 @@ _NOT_READ = "specs (`plan`), signatures (`verify`), work trees, mirrors and prog
 def status(app: App, as_json: bool) -> int:
     """Show what is released, changed since, and wrong.
 
-    What is wrong is listed with what to do. Only files and git are read, which takes a moment: specs are not, and
-    nothing is verified or downloaded. Exit code 3 when repos.yaml cannot be read.
+    What is wrong is listed with what to do: also a latest release or a channel without a good signature, and a key that
+    expires soon. Only files and git are read, which takes a moment: specs and packages are not, and nothing is
+    downloaded. Exit code 3 when repos.yaml cannot be read.
 
     \b
     Example:
@@ -93,11 +101,37 @@ def _list_release_lines(found: Status) -> Iterator[tuple[str, str]]:
                 f"{latest.version} of {latest.created[:10]}, {format_count(latest.packages, 'package')}, commit "
                 f"{latest.commit[:12]}; {format_count(len(found.published), 'release')} in all",
             )
+            if latest.trust is not None:
+                yield "signature", f"of {latest.version}: {_TRUST[latest.trust]}"
     if latest is not None:
+        yield from _list_channels(found.channels, latest)
         yield from _list_changes(latest)
     if found.head is not None and found.published is not None:
         version = suggest_next_version(latest.version if latest is not None else None)
         yield "next", f"{_describe_next(latest)}: `altai-build release {version} --dry-run`"
+
+
+def _list_channels(
+    channels: Sequence[ChannelStatus] | None, latest: ReleaseChanges
+) -> Iterator[tuple[str, str]]:
+    if channels is None:
+        yield "channels", "unknown"
+    elif not channels:
+        yield "channels", f"none: `altai-build promote {latest.version} --to stable` makes one"
+    for number, channel in enumerate((channels or ())[:_MOST]):
+        yield "channels" if number == 0 else "", f"{channel.name} {_describe_channel(channel)}"
+    if channels is not None and len(channels) > _MOST:
+        yield "", f"and {len(channels) - _MOST} more: `altai-build channels`"
+
+
+def _describe_channel(channel: ChannelStatus) -> str:
+    if channel.release is None:
+        return "shows nothing that can be relied on"
+    if channel.behind is None:
+        place = "which is not published here"
+    else:
+        place = f"{format_count(channel.behind, 'release')} behind" if channel.behind else "the latest"
+    return f"shows {channel.release} since {(channel.since or '')[:10]}, {place}"
 
 
 def _list_changes(latest: ReleaseChanges) -> Iterator[tuple[str, str]]:

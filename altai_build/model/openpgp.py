@@ -11,6 +11,7 @@ from typing import NewType
 
 from altai_build.model.armor import dearmor
 from altai_build.model.packets import parse_time, read_packets, read_seconds, read_subpackets, take_octets
+from altai_build.model.quantity import format_count
 
 KeyId = NewType("KeyId", str)
 """16 upper-case hexadecimal digits that a signature names its key by; empty when it names none."""
@@ -148,6 +149,16 @@ class PublicKey:
     def covers(self, key_id: KeyId) -> bool:
         """True when `key_id` is this key's or one of its subkeys'."""
         return self.find_part(key_id) is not None
+
+
+def describe_expiry(end: datetime, now: datetime) -> str:
+    """When a key expires or expired, as people say it."""
+    if end <= now:
+        return f"expired on {end:%Y-%m-%d}"
+    days = (end.date() - now.date()).days
+    if days == 0:
+        return f"expires today, at {end:%H:%M} UTC"
+    return f"expires on {end:%Y-%m-%d}, in {format_count(days, 'day')}"
 
 
 def parse_signature(data: bytes, *, tag: str = "") -> Signature:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from altai_build.model.gitlink import GitlinkChange
+from altai_build.model.trust import TrustLevel
 
 if TYPE_CHECKING:
     from altai_build.model.release import BuildRecord
@@ -32,6 +33,17 @@ class ReleaseChanges:
     components: tuple[GitlinkChange, ...] | None = None
     files: tuple[str, ...] | None = None  # of the superproject itself: specs, repos.yaml, keys
     dependents: tuple[str, ...] = ()  # components that needed a changed one when that release was built
+    trust: TrustLevel | None = None  # whose signature its manifest has
+
+
+@dataclass(frozen=True)
+class ChannelStatus:
+    """What a channel shows; what is not known, or not to be believed, is None, and a problem says why."""
+
+    name: str
+    release: str | None
+    since: str | None
+    behind: int | None  # how many of the published releases are later
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,7 @@ class Status:
     signing_keys: tuple[str, ...]
     published: tuple[str, ...] | None  # versions, lowest first
     latest: ReleaseChanges | None
+    channels: tuple[ChannelStatus, ...] | None
     last_run: Mapping[str, tuple[str, ...]]  # status → the components that had it when they were built last
     running: str | None  # the run that builds now
     problems: tuple[Problem, ...]

@@ -1,8 +1,9 @@
-"""Where a superproject stands, by what can be read in a moment: no spec is read, nothing is verified or downloaded."""
+"""Where a superproject stands, by what can be read in a moment: no spec and no package is read, nothing downloaded."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from pathlib import Path
 
 from altai_build.config import Config, SourceKind
@@ -13,9 +14,10 @@ from altai_build.model.gitlink import CommitId
 from altai_build.model.lock import LOCK_FILE_NAME
 from altai_build.model.release import Manifest
 from altai_build.model.release_files import LATEST_LINK
-from altai_build.model.status import Problem, ReleaseChanges, Status, find_dependents
+from altai_build.model.status import ChannelStatus, Problem, ReleaseChanges, Status, find_dependents
 from altai_build.pipeline.build.journal import read_running
 from altai_build.pipeline.published.releases import load_manifest
+from altai_build.pipeline.status_trust import check_key, check_release, read_channel_states
 from altai_build.stages.publish import list_releases
 from altai_build.tools.git.changed_gitlinks import list_changed_gitlinks, list_gitlinks
 from altai_build.tools.git.command import USER_CLONE, run_git
@@ -52,9 +54,11 @@ class _Reader:
             )
         history, head = self._open_superproject()
         published, manifest = self._read_releases()
+        channels = None
         if is_configured:
             self._check_configuration()
             self._check_commits(head)
+            channels = self._read_channels(published)
         target = next(iter(self.config.targets.values()), None) if is_configured else None
         outcomes = read_outcomes(self.workspace.outcomes)
         by_status: dict[str, list[str]] = {}
@@ -73,7 +77,8 @@ class _Reader:
             specs=self._count_specs(history, head) if is_configured else None,
             signing_keys=tuple(key.name for key in self.config.keys.values() if key.is_signing_key),
             published=published,
-            latest=self._compare(history, head, manifest) if manifest is not None else None,
+            latest=self._describe_latest(history, head, manifest) if manifest is not None else None,
+            channels=channels,
             last_run={status: tuple(names) for status, names in by_status.items()},
             running=self._describe_running(),
             problems=tuple(self.problems),
@@ -140,6 +145,25 @@ class _Reader:
             self._note(InputError(f"the releases in {folder} cannot be read", why=str(error)))
         return None, None
 
+    def _describe_latest(
+        self, history: RepositoryHistory | None, head: CommitId | None, manifest: Manifest
+    ) -> ReleaseChanges:
+        trust, problem = check_release(self.config, manifest)
+        if problem is not None:
+            self.problems.append(problem)
+        return replace(self._compare(history, head, manifest), trust=trust)
+
+    def _read_channels(self, published: tuple[str, ...] | None) -> tuple[ChannelStatus, ...] | None:
+        if published is None:
+            return None
+        try:
+            found, problems = read_channel_states(self.config, published)
+        except InputError as error:
+            self._note(error)
+            return None
+        self.problems += problems
+        return found
+
     def _compare(
         self, history: RepositoryHistory | None, head: CommitId | None, manifest: Manifest
     ) -> ReleaseChanges:
@@ -180,12 +204,14 @@ class _Reader:
     def _check_configuration(self) -> None:
         """What repos.yaml names and is not there."""
         for key in self.config.keys.values():
-            if not key.file.is_file():
+            if key.file.is_file():
+                self.problems += check_key(self.config, key, datetime.now(timezone.utc))
+            else:
                 todo = (
                     f"make it: `altai-build keys init {key.name}`" if key.is_signing_key else "add the file"
                 )
                 self.problems.append(Problem(f"the file of key {key.name} is missing: {key.file}", todo))
-            elif key.is_signing_key and not self.workspace.gnupg.is_dir():
+            if key.file.is_file() and key.is_signing_key and not self.workspace.gnupg.is_dir():
                 self.problems.append(
                     Problem(
                         f"the workspace has no keyring, so that nothing can be signed with {key.name}",

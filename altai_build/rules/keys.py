@@ -8,8 +8,7 @@ from pathlib import Path
 from altai_build.errors import InputError
 from altai_build.model.compat import Compat
 from altai_build.model.findings import Finding, Severity
-from altai_build.model.openpgp import PublicKey
-from altai_build.model.quantity import format_count
+from altai_build.model.openpgp import PublicKey, describe_expiry
 from altai_build.model.release_files import KEY_FILE_PREFIX
 from altai_build.rules.rule import Rule, RuleResult
 from altai_build.rules.view import ReleaseView
@@ -37,18 +36,9 @@ def check_key_expiry(rule: Rule, view: ReleaseView) -> RuleResult:
             if end is None or end > horizon:
                 continue
             severity = Severity.ERROR if is_strict and end <= now else Severity.WARNING
-            expiry = _describe_expiry(end, now)
+            expiry = describe_expiry(end, now)
             findings.append(rule.finding(file, f"key {key.key_id} ({key.uid}) {expiry}", severity))
     return RuleResult(len(keys_by_file), findings)
-
-
-def _describe_expiry(end: datetime, now: datetime) -> str:
-    if end <= now:
-        return f"expired on {end:%Y-%m-%d}"
-    days = (end.date() - now.date()).days
-    if days == 0:
-        return f"expires today, at {end:%H:%M} UTC"
-    return f"expires on {end:%Y-%m-%d}, in {format_count(days, 'day')}"
 
 
 def read_release_keys(view: ReleaseView) -> dict[str, tuple[PublicKey, ...]]:

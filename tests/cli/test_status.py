@@ -10,7 +10,8 @@ import jsonschema  # type: ignore[import-untyped]
 import altai_build as package_of_altai_build
 from altai_build.cli.status import list_lines
 from altai_build.model.gitlink import ChangeStatus, GitlinkChange, require_commit
-from altai_build.model.status import Problem, ReleaseChanges, Status
+from altai_build.model.status import ChannelStatus, Problem, ReleaseChanges, Status
+from altai_build.model.trust import TrustLevel
 from tests.kit.cli import altai_build
 
 SCHEMA = json.loads((Path(package_of_altai_build.__file__).parent / "schemas" / "status.json").read_text())
@@ -29,6 +30,16 @@ def make_status(latest: ReleaseChanges | None, *problems: Problem) -> Status:
         signing_keys=("k",),
         published=() if latest is None else ("1.0.0",),
         latest=latest,
+        channels=()
+        if latest is None
+        else (
+            ChannelStatus("stable", "1.0.0", "2026-11-27T11:00:00Z", 0),
+            ChannelStatus("testing", "0.9", "2026-11-20T11:00:00Z", 2),
+            ChannelStatus("gone", "0.1", "2026-11-20T11:00:00Z", None),
+            ChannelStatus("odd", None, None, None),
+        )
+        if problems
+        else None,
         last_run={"built": ("a", "b"), "failed": ("c",)} if problems else {},
         running="1 of 3 done" if problems else None,
         problems=problems,
@@ -45,6 +56,7 @@ def test_a_status_with_changes_and_problems() -> None:
         components=(GitlinkChange(path="repos/nova", status=ChangeStatus.MODIFIED, old=A, new=B),),
         files=("specs/x/x.spec",),
         dependents=("client",),
+        trust=TrustLevel.PINNED,
     )
     assert [f"{label}|{text}" for label, text in list_lines(make_status(changes, Problem("bad", "fix it")))][
         :-1
@@ -55,6 +67,11 @@ def test_a_status_with_changes_and_problems() -> None:
         "components|2 submodules, 1 folder of specs",
         "HEAD|bbbbbbbbbbbb",
         "released|1.0.0 of 2013-02-28, 7 packages, commit aaaaaaaaaaaa; 1 release in all",
+        "signature|of 1.0.0: made with a key of repos.yaml",
+        "channels|stable shows 1.0.0 since 2026-11-27, the latest",
+        "|testing shows 0.9 since 2026-11-20, 2 releases behind",
+        "|gone shows 0.1 since 2026-11-20, which is not published here",
+        "|odd shows nothing that can be relied on",
         "changed|since 1.0.0: 3 commits, 1 submodule, 1 file",
         "|  modified repos/nova  aaaaaaaaaaaa → bbbbbbbbbbbb",
         "|  specs/x/x.spec",

@@ -118,12 +118,12 @@ def test_the_last_run_and_the_one_that_builds_now(world: World) -> None:
         found = look(world)
     assert found.last_run == {"built": ("glance",), "failed": ("nova",), "blocked": ("pbr",)}
     assert found.running == "0 of 2 done"
-    assert found.problems == (
-        Problem(
-            "not committed: KEY, deps.lock.yaml, repos.yaml", "commit it: releases are made of commits alone"
-        ),
-        Problem("nova failed: x.c: error", "see `altai-build log nova`"),
+    unreadable, uncommitted, failed = found.problems
+    assert unreadable.what.startswith(f"cannot use the key file {world.super.path / 'KEY'}: ")
+    assert uncommitted == Problem(
+        "not committed: KEY, deps.lock.yaml, repos.yaml", "commit it: releases are made of commits alone"
     )
+    assert failed == Problem("nova failed: x.c: error", "see `altai-build log nova`")
 
 
 def test_without_a_superproject_or_with_a_broken_definition(tmp_path: Path) -> None:
