@@ -14,6 +14,7 @@ from altai_build.cli.output import print_json, print_table
 from altai_build.cli.reading import find_releases_here
 from altai_build.errors import InputError, UsageError
 from altai_build.model.channel import is_channel_name, promotion_to_json
+from altai_build.model.suggestion import suggest
 from altai_build.model.trust import TrustLevel
 
 if TYPE_CHECKING:
@@ -89,8 +90,12 @@ def channels(app: App, name: str | None, where: str | None, keys: tuple[str, ...
 def _select(found: Sequence[Channel], name: str, where: str) -> tuple[Channel, ...]:
     selected = tuple(channel for channel in found if channel.name == name)
     if not selected:
-        names = ", ".join(channel.name for channel in found)
-        raise InputError(f"there is no channel {name} in {where}", todo=f"channels: {names or 'none'}")
+        names = [channel.name for channel in found]
+        raise InputError(
+            f"there is no channel {name} in {where}",
+            why=suggest(name, names),
+            todo=f"channels: {', '.join(names) or 'none'}",
+        )
     return selected
 
 

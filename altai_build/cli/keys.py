@@ -17,6 +17,7 @@ from altai_build.config import Config, Key
 from altai_build.errors import InputError, SigningError
 from altai_build.model.openpgp import PublicKey
 from altai_build.model.quantity import format_count
+from altai_build.model.suggestion import suggest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -179,13 +180,16 @@ def _find_signing_key(config: Config, name: str | None) -> Key:
     approvals = config.release.approvals if config.release else None
     if key is not None and (key.is_signing_key or (approvals is not None and key.name in approvals.keys)):
         return key
+    hint = ""
     if name:
         what = f"repos.yaml has no signing key {name!r}"
+        hint = suggest(name, [one.name for one in signing])
     else:
         what = f"repos.yaml has {format_count(len(signing), 'signing key')}, and no NAME was given"
     raise InputError(
         what,
-        why=f"keys with `signs: true`: {', '.join(key.name for key in signing) or 'none'}",
+        why=f"keys with `signs: true`: {', '.join(key.name for key in signing) or 'none'}"
+        + (f"; {hint}" if hint else ""),
         todo="name one of them, or add the key to repos.yaml with `signs: true`",
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from altai_build.errors import UsageError
+from altai_build.errors import InputError, UsageError, quote_path
 
 if TYPE_CHECKING:
     from altai_build.model.openpgp import PublicKey
@@ -49,11 +49,37 @@ format_option = click.option(
     "tabs and without headers into a pipe.",
 )
 
+
+def _refuse_key_names(ctx: click.Context, _param: click.Parameter, files: tuple[str, ...]) -> tuple[str, ...]:
+    """Say where the file of a key is, for the name that repos.yaml gives the key."""
+    missing = [name for name in files if "/" not in name and not os.path.exists(name)]
+    if not missing or ctx.obj is None:
+        return files
+    from altai_build.errors import AltaiError
+    from altai_build.model.suggestion import find_similar
+
+    try:
+        keys = ctx.obj.load_config(needed=False).keys
+    except AltaiError:
+        # It has errors of its own, which are not about this option.
+        return files
+    for name in missing:
+        similar = [name] if name in keys else find_similar(name, keys)
+        if similar:
+            raise InputError(
+                f"--key {name}: there is no such file",
+                why="the option takes a file with public keys, not the name of a key in repos.yaml",
+                todo=f"perhaps --key {quote_path(str(keys[similar[0]].file))}, which is the key {similar[0]}",
+            )
+    return files
+
+
 key_option = click.option(
     "--key",
     "keys",
     metavar="FILE",
     multiple=True,
+    callback=_refuse_key_names,
     help="Trust only what the public key in FILE signed; may be repeated. Default: the signing keys in repos.yaml.",
 )
 

@@ -65,6 +65,12 @@ def test_a_channel_that_somebody_changed_is_an_error(tmp_path: Path, key: Signin
     assert "altai-stable.repo: it is not the file that the signed history lists" in answer.err
 
 
+def test_a_mistyped_channel(tmp_path: Path, key: SigningKey) -> None:
+    switch(tmp_path, key, 1)
+    answer = altai_build("channels", "stabel", "--releases", tmp_path, "--key", key.file, cwd=tmp_path)
+    assert (answer.code, "\ndid you mean stable?\n" in answer.err) == (3, True)
+
+
 def test_without_channels_the_list_is_empty(tmp_path: Path, key: SigningKey) -> None:
     answer = altai_build("channels", "--releases", tmp_path, cwd=tmp_path)
     assert (answer.code, answer.out) == (0, "")

@@ -78,6 +78,7 @@ def test_which_key_to_make_must_be_clear(site: Path) -> None:
     unknown = init(site, "theirs", "--no-passphrase")
     assert unknown.code == 3
     assert "repos.yaml has no signing key 'theirs'\nkeys with `signs: true`: ours\n" in unknown.err
+    assert "`signs: true`: ours; did you mean ours?\n" in init(site, "our", "--no-passphrase").err
     more = "  next: {file: RPM-GPG-KEY-next, signs: true, replaces: ours}\nrepositories:"
     (site / "repos.yaml").write_text(CONFIG.replace("repositories:", more))
     unclear = init(site, "--no-passphrase")

@@ -10,16 +10,45 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from altai_build.cli.app import App
 from altai_build.cli.main import VERBS
 from altai_build.cli.options import (
     dependants_option,
     json_option,
+    key_option,
     markdown_option,
     name_component,
     rev_option,
     selection_options,
     wait_option,
 )
+from altai_build.errors import InputError
+from tests.kit.cli import make_app
+
+
+@click.command()
+@key_option
+@click.pass_obj
+def reads_keys(app: App, keys: tuple[str, ...]) -> None:
+    click.echo(keys)
+
+
+def test_the_name_of_a_key_is_answered_with_its_file(tmp_path: Path) -> None:
+    definition = tmp_path / "repos.yaml"
+    definition.write_text(
+        "project: p\ntargets: {t: {mock_config: m, arch: x86_64}}\nkeys: {ours: {file: a key, signs: true}}\n"
+        "repositories: {r: {source: superproject, target: t, key: ours}}\n"
+        "release: {directory: releases, baseurl: 'https://repo.example.org'}\n"
+    )
+    app = make_app(tmp_path, config_file=str(definition))
+    for name in ("ours", "ouers"):
+        result = CliRunner().invoke(reads_keys, ["--key", name], obj=app)
+        assert isinstance(result.exception, InputError)
+        assert f"perhaps --key '{tmp_path}/a key', which is the key ours" in str(result.exception)
+    # What may be a path, and what is similar to no name, is left to those who read the file.
+    assert CliRunner().invoke(reads_keys, ["--key", "./ours", "--key", "other.pub"], obj=app).exit_code == 0
+    definition.write_text("[")
+    assert CliRunner().invoke(reads_keys, ["--key", "ours"], obj=app).exit_code == 0
 
 
 @click.command()

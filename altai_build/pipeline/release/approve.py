@@ -8,6 +8,7 @@ from pathlib import Path
 from altai_build.errors import UsageError
 from altai_build.model.compat import Compat
 from altai_build.model.findings import refuse_errors
+from altai_build.model.suggestion import suggest
 from altai_build.pipeline.published.approvals import (
     get_approval_file,
     get_approval_settings,
@@ -30,9 +31,10 @@ def approve_release(run: Run, directory: Path, key: str, passphrase: Passphrase,
     """
     settings = get_approval_settings(run)
     if key not in settings.keys:
+        hint = suggest(key, settings.keys)
         raise UsageError(
             f"{key} is not one of the keys that approve releases",
-            why=f"release.approvals.keys in repos.yaml: {', '.join(settings.keys)}",
+            why=f"{hint}{'; ' if hint else ''}release.approvals.keys in repos.yaml: {', '.join(settings.keys)}",
             todo="name one of them",
         )
     version = load_manifest(directory).version

@@ -23,6 +23,7 @@ from altai_build.model.metalink import format_metalink
 from altai_build.model.release import Manifest, ReleasedRepository
 from altai_build.model.release_files import CHECKSUMS_NAME, KEY_FILE_PREFIX
 from altai_build.model.repo_file import format_channel_repo_file
+from altai_build.model.suggestion import suggest
 from altai_build.model.upgrade import UpgradeReport
 from altai_build.pipeline.published.approvals import check_approvals
 from altai_build.pipeline.published.channels import list_channel_keys
@@ -32,7 +33,7 @@ from altai_build.pipeline.published.verify import verify_published
 from altai_build.pipeline.release.signing import unlock_keys
 from altai_build.pipeline.run import Run
 from altai_build.regular_files import read_regular_file
-from altai_build.stages.channel import read_channel, switch_channel
+from altai_build.stages.channel import list_channels, read_channel, switch_channel
 from altai_build.stages.publish import compare_releases, lock_releases
 from altai_build.tools.files import sha256_file
 from altai_build.tools.git.committer import read_committer
@@ -85,6 +86,8 @@ def plan_promotion(
     manifest = load_manifest(directory)
     _refuse_without_index(directory)
     history = _read_channel(run, releases, channel)
+    if history is None:
+        _warn_of_similar_channel(run, releases, channel)
     shown = history.last.version if history is not None else None
     _check_direction(channel, manifest.version, shown, reason_to_go_back)
     if reason_to_go_back is None:
@@ -193,6 +196,14 @@ def _check_direction(channel: str, version: str, shown: str | None, reason_to_go
             f"{version} is no way back: the channel {channel} shows {shown or 'nothing'}",
             todo="leave out --back",
         )
+
+
+def _warn_of_similar_channel(run: Run, releases: Path, channel: str) -> None:
+    """Warn of a new channel whose name may be a mistyped one of another."""
+    rings = [name for name, _ in run.config.get_release_settings().rings]
+    hint = suggest(channel, {*list_channels(releases), *rings} - {channel})
+    if hint:
+        run.reporter.warn(f"the channel {channel} is new: no machine follows it yet; {hint}")
 
 
 def _warn_of_skipped_rings(run: Run, releases: Path, channel: str, version: str) -> None:

@@ -34,12 +34,12 @@ class RevisionHints:
 
 
 def find_revision_hints(place: str, revision: str) -> RevisionHints:
-    """The branches and tags whose names are similar to a revision that `place`, a clone, does not have."""
+    """`HEAD`, or the branches and tags, whose names are similar to a revision that `place`, a clone, does not have."""
     import git
 
     try:
         with git.Repo(place) as clone:
-            names = [reference.name for reference in clone.references]
+            names = {"HEAD", *(reference.name for reference in clone.references)} - {revision}
             return RevisionHints(
                 suggestion=suggest(revision, names, cutoff=0.5),
                 remotes=tuple(remote.name for remote in clone.remotes),

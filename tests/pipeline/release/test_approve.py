@@ -41,6 +41,9 @@ def test_an_approval_is_a_file_beside_the_release_or_where_it_is_wanted(
 
     with pytest.raises(UsageError, match="epel6 is not one of the keys that approve releases"):
         approve("epel6")
+    with pytest.raises(UsageError) as refused:
+        approve("alcie")
+    assert refused.value.why.startswith("did you mean alice?; release.approvals.keys in repos.yaml: ")
     for blocked in (site / "releases" / "approvals", tmp_path / "none"):
         blocked.write_text("a file where a folder has to be")
         with pytest.raises(CannotWriteError) as error:

@@ -117,6 +117,17 @@ def test_a_ring_that_is_left_out_is_named(run: Run) -> None:
     assert messages == ["the ring half is before last, but shows nothing"]
 
 
+def test_a_new_channel_that_may_be_a_mistyped_one_is_named(run: Run) -> None:
+    promote(run, plan(run, "nightly"), no_passphrase)
+    messages: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run.reporter, "warn", messages.append)
+        plan(run, "nigthly")
+        plan(run, "nightly")
+        plan(run, "quite-other")
+    assert messages == ["the channel nigthly is new: no machine follows it yet; did you mean nightly?"]
+
+
 def test_a_metalink_names_the_releases_that_were_shown_before(
     tmp_path: Path, run: Run, world: ChannelWorld
 ) -> None:

@@ -26,6 +26,7 @@ def test_similar_branches_and_tags_and_the_remotes(repo: Repo) -> None:
     hints = find_revision_hints(str(repo.path), "v1.0.2")
     assert hints.suggestion == "did you mean v1.0.3 or v1.0.1?"
     assert hints.remotes == ("upstream",)
+    assert find_revision_hints(str(repo.path), "HAED").suggestion == "did you mean HEAD?"
     assert find_revision_hints(str(repo.path), "stable/1").suggestion == "did you mean stable/1.0?"
 
 
