@@ -10,7 +10,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,9 @@ import click
 from click.shell_completion import BashComplete, CompletionItem, FishComplete, ShellComplete, ZshComplete
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from altai_build.cli.app import App
-    from altai_build.config import Config
 
 VARIABLE = "_ALTAI_BUILD_COMPLETE"
 # A shell takes such words as they are, wherever they stand; `~` and `=` count only at the beginning, and there is none.
@@ -168,8 +169,20 @@ def _find_option(*names: str) -> str | None:
     return None
 
 
-def _load(app: App) -> Config:
-    return app.load_config(needed=False)
+def _read_section(app: App, name: str) -> Mapping[str, Any]:
+    """A part of the definition, unchecked: reading and checking all of it takes too long."""
+    from altai_build.config.sections import read_section
+
+    path = app.config_path
+    return read_section(path, name) if path is not None else {}
+
+
+def _find_releases(app: App) -> Path | None:
+    """The folder of the releases; None without a definition of releases."""
+    release, path = _read_section(app, "release"), app.config_path
+    if path is None or not release:
+        return None
+    return path.resolve().parent / str(release.get("directory", "releases"))
 
 
 def _list_components(app: App) -> Iterator[str]:
@@ -191,10 +204,11 @@ def _list_components(app: App) -> Iterator[str]:
     if built:
         # What repos.yaml names besides was among it; reading that takes a third of the time.
         return
+    path = app.config_path
     folders = {
-        os.path.relpath(repository.path, superproject.folder)
-        for repository in _load(app).repositories.values()
-        if repository.path is not None
+        os.path.relpath(path.resolve().parent / repository["path"], superproject.folder)
+        for repository in _read_section(app, "repositories").values()
+        if path is not None and isinstance(repository, dict) and isinstance(repository.get("path"), str)
     }
     if folders:
         arguments = [
@@ -214,29 +228,30 @@ def _list_releases(app: App) -> Iterator[str]:
     from altai_build.model.release_files import LATEST_LINK
     from altai_build.stages.publish import list_releases
 
-    release = _load(app).release
-    versions = list_releases(release.directory) if release is not None else ()
+    releases = _find_releases(app)
+    versions = list_releases(releases) if releases is not None else ()
     yield from reversed(versions)
     if versions:
         yield LATEST_LINK
 
 
 def _list_channels(app: App) -> Iterator[str]:
-    release = _load(app).release
-    if release is not None:
-        yield from sorted(os.listdir(release.directory / "channels"))
+    releases = _find_releases(app)
+    if releases is not None:
+        yield from sorted(os.listdir(releases / "channels"))
 
 
 def _list_keys(app: App) -> Iterator[str]:
-    yield from _load(app).keys
+    yield from _read_section(app, "keys")
 
 
 def _list_signing_keys(app: App) -> Iterator[str]:
-    yield from (key.name for key in _load(app).keys.values() if key.is_signing_key)
+    keys = _read_section(app, "keys").items()
+    yield from (name for name, key in keys if isinstance(key, dict) and key.get("signs") is True)
 
 
 def _list_repositories(app: App) -> Iterator[str]:
-    yield from _load(app).repositories
+    yield from _read_section(app, "repositories")
 
 
 def _list_revisions(app: App) -> Iterator[str]:
