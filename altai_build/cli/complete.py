@@ -179,15 +179,18 @@ def _read_section(app: App, name: str) -> Mapping[str, Any]:
 
 def _find_releases(app: App) -> Path | None:
     """The folder of the releases; None without a definition of releases."""
+    from altai_build.regular_files import resolve_links
+
     release, path = _read_section(app, "release"), app.config_path
     if path is None or not release:
         return None
-    return path.resolve().parent / str(release.get("directory", "releases"))
+    return resolve_links(path).parent / str(release.get("directory", "releases"))
 
 
 def _list_components(app: App) -> Iterator[str]:
     """Submodules of HEAD, folders of specs, and what was built before: the root's component is known by that alone."""
     from altai_build.ledger import read_outcomes
+    from altai_build.regular_files import resolve_links
     from altai_build.tools.git.changed_gitlinks import list_gitlinks
     from altai_build.tools.git.command import USER_CLONE, run_git
     from altai_build.tools.git.revisions import RepositoryHistory
@@ -206,7 +209,7 @@ def _list_components(app: App) -> Iterator[str]:
         return
     path = app.config_path
     folders = {
-        os.path.relpath(path.resolve().parent / repository["path"], superproject.folder)
+        os.path.relpath(resolve_links(path).parent / repository["path"], superproject.folder)
         for repository in _read_section(app, "repositories").values()
         if path is not None and isinstance(repository, dict) and isinstance(repository.get("path"), str)
     }
