@@ -7,7 +7,9 @@ The superproject has many components, the definition many packages, and the fold
 from __future__ import annotations
 
 import resource
+import statistics
 import sys
+from functools import partial
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
@@ -84,6 +86,7 @@ def main() -> None:
     """Measure, and print the results beside the target."""
     parser = measure.make_parser(__doc__, rounds=9)
     measure.add_number(parser, "--links", 1000, "components of the superproject")
+    measure.add_sizes(parser, "100,1000,4000", "components")
     arguments = parser.parse_args()
     with measure.scratch("completion", "git") as folder:
         superproject = make_site(folder, arguments.links)
@@ -94,12 +97,19 @@ def main() -> None:
             given = len(answer(line, superproject).split())
             if not given:
                 raise SystemExit(f"`altai-build {line}` is not completed")
-            rows.append((name, Variant("", lambda line=line: answer(line, superproject)), given))
+            rows.append((name, Variant("", partial(answer, line, superproject)), given))
         for name, variant, given in rows:
             times = sorted(count_milliseconds(variant, arguments.rounds))
             middle = times[len(times) // 2]
             met = "met" if middle <= MOST else "missed"
             print(f"| {name} | {given} | {middle:.0f} ms | {times[-1]:.0f} ms | {met} |")
+        points = []
+        for links in arguments.sizes:
+            place = superproject if links == arguments.links else make_site(folder, links)
+            variant = Variant("", partial(answer, LINES["components"], place))
+            points.append((links, statistics.median(count_milliseconds(variant, arguments.rounds)) / 1000))
+        title = "Completion of components, processor time"
+        measure.print_growth(title, "components", {"ours": points}, arguments.svg)
 
 
 if __name__ == "__main__":

@@ -207,11 +207,11 @@ def _list_components(app: App) -> Iterator[str]:
     if built:
         # What repos.yaml names besides was among it; reading that takes a third of the time.
         return
-    path = app.config_path
+    file = app.config_path
     folders = {
-        os.path.relpath(resolve_links(path).parent / repository["path"], superproject.folder)
+        os.path.relpath(resolve_links(file).parent / repository["path"], superproject.folder)
         for repository in _read_section(app, "repositories").values()
-        if path is not None and isinstance(repository, dict) and isinstance(repository.get("path"), str)
+        if file is not None and isinstance(repository, dict) and isinstance(repository.get("path"), str)
     }
     if folders:
         arguments = [

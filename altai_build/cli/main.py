@@ -195,6 +195,12 @@ def main() -> None:
         _exit_now(0)
     logs: list[RunLog] = []
     code, message = _run(logs)
+    try:
+        # What was printed before an error; without one, nothing is left.
+        sys.stdout.flush()
+    except OSError as error:
+        # The exit code is that of the error, which is the worse one.
+        _print_error(escape_control_characters(f"{error.strerror}: {error.filename}"))
     for log in logs:
         log.close(code, message)
     if code in (0, _INTERRUPTED):
