@@ -18,7 +18,13 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from altai_build.model.release import ComponentOrigin
 from altai_build.model.trust import ManifestTrust, TrustLevel
 from altai_build.stages.coverage_report import write_coverage_page
-from altai_build.stages.report.index import DamagedRelease, IndexedRelease, IndexInputs, format_index
+from altai_build.stages.report.index import (
+    DamagedRelease,
+    IndexedRelease,
+    IndexInputs,
+    format_index,
+    summarize_release,
+)
 from altai_build.stages.report.inputs import PreviousRelease, ReportInputs
 from altai_build.stages.report.page import format_report
 from tests.conftest import Require
@@ -95,8 +101,10 @@ def make_index(inputs: ReportInputs) -> IndexInputs:
     assert isinstance(inputs.previous, PreviousRelease)
     pinned = ManifestTrust(TrustLevel.PINNED)
     own = ManifestTrust(TrustLevel.OWN_KEYS, "no pinned key signed it")
-    old = IndexedRelease("1.0.0", inputs.previous.manifest, own, None, inputs.keys, True)
-    new = IndexedRelease("1.0.1", inputs.manifest, pinned, inputs.previous.diff, inputs.keys, True)
+    first = summarize_release(inputs.previous.manifest, None, inputs.keys)
+    second = summarize_release(inputs.manifest, inputs.previous.diff, inputs.keys)
+    old = IndexedRelease("1.0.0", first, own, True)
+    new = IndexedRelease("1.0.1", second, pinned, True)
     return IndexInputs("altai", "1.0.1", (old, DamagedRelease("0.9", "no JSON"), new))
 
 

@@ -23,17 +23,48 @@ _HEAD_SIZE = 4096  # bytes at the start of a page that say who wrote it
 
 
 @dataclass(frozen=True)
-class IndexedRelease:
-    """A release whose manifest can be read; `name` is that of its folder.
-
-    `diff` is None for one that follows no other.
-    """
+class KeyUse:
+    """A public key that came with a release, and what it signs there."""
 
     name: str
-    manifest: Manifest
+    fingerprint: str
+    user_id: str
+    uses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ReleaseSummary:
+    """What the page shows of a release; sizes are in bytes. Plain values, so that it can be remembered.
+
+    `new_size` is of the packages that its predecessor lacks; None for one that follows no other, or for which
+    `not_compared` says why that is unknown. `counts` has the kinds of change that occur, `changes` the first of them:
+    the kind, and the package with its versions. `unknown_keys` says why the keys are unknown.
+    """
+
+    version: str
+    created: str
+    commit: str
+    target: str
+    previous: str | None
+    expected_by: str | None
+    packages: int
+    size: int
+    new_size: int | None
+    counts: tuple[tuple[str, int], ...]
+    changes: tuple[tuple[str, str], ...]
+    more_changes: int
+    not_compared: str
+    keys: tuple[KeyUse, ...]
+    unknown_keys: str
+
+
+@dataclass(frozen=True)
+class IndexedRelease:
+    """A release whose manifest can be read; `name` is that of its folder."""
+
+    name: str
+    summary: ReleaseSummary
     trust: ManifestTrust
-    diff: ReleaseDiff | Unknown | None
-    keys: tuple[ReleaseKey, ...] | Unknown
     has_page: bool
 
 
@@ -58,20 +89,6 @@ class IndexInputs:
 
 
 @dataclass(frozen=True)
-class ReleaseRow:
-    """A release in the table and the chart; sizes are in bytes, the new ones those that its predecessor lacks."""
-
-    release: IndexedRelease
-    is_latest: bool
-    packages: int
-    size: int
-    new_size: int | None
-    counts: tuple[tuple[str, int], ...]  # kind of change → how many, those that occur
-    changes: tuple[PackageChange, ...]
-    more_changes: int
-
-
-@dataclass(frozen=True)
 class KeyRow:
     """A key and the releases that it serves."""
 
@@ -88,21 +105,21 @@ class IndexView:
     """Everything that the page shows; rows are newest first, the chart is oldest first."""
 
     inputs: IndexInputs
-    rows: tuple[ReleaseRow, ...]
+    rows: tuple[IndexedRelease, ...]
     damaged: tuple[DamagedRelease, ...]
     keys: tuple[KeyRow, ...]
     unknown_keys: tuple[DamagedRelease, ...]
     untrusted: tuple[tuple[str, str], ...]  # the releases that no pinned key signed, by the reason
 
     @property
-    def latest(self) -> ReleaseRow | None:
+    def latest(self) -> IndexedRelease | None:
         """The release that `latest` is, if it can be read."""
-        return next((row for row in self.rows if row.is_latest), None)
+        return next((row for row in self.rows if row.name == self.inputs.latest), None)
 
     @property
     def largest(self) -> int:
         """The size of the largest release; at least 1."""
-        return max((row.size for row in self.rows), default=0) or 1
+        return max((row.summary.size for row in self.rows), default=0) or 1
 
 
 def write_releases_page(path: Path, page: bytes) -> None:
@@ -143,13 +160,13 @@ def make_index_view(inputs: IndexInputs) -> IndexView:
     readable = [release for release in inputs.releases if isinstance(release, IndexedRelease)]
     return IndexView(
         inputs=inputs,
-        rows=tuple(_make_row(release, inputs.latest) for release in reversed(readable)),
+        rows=tuple(reversed(readable)),
         damaged=tuple(release for release in inputs.releases if isinstance(release, DamagedRelease)),
         keys=tuple(_make_key_rows(readable, inputs.latest)),
         unknown_keys=tuple(
-            DamagedRelease(release.name, release.keys.reason)
+            DamagedRelease(release.name, release.summary.unknown_keys)
             for release in readable
-            if isinstance(release.keys, Unknown)
+            if release.summary.unknown_keys
         ),
         untrusted=tuple(_group_untrusted(readable)),
     )
@@ -164,37 +181,57 @@ def _group_untrusted(releases: Sequence[IndexedRelease]) -> Iterator[tuple[str, 
         yield join_subjects(names), detail
 
 
-def _make_row(release: IndexedRelease, latest: str | None) -> ReleaseRow:
-    packages = release.manifest.packages
-    diff = release.diff
+def summarize_release(
+    manifest: Manifest, diff: ReleaseDiff | Unknown | None, keys: Sequence[ReleaseKey] | Unknown
+) -> ReleaseSummary:
+    """What the page shows of a release; `diff` is None for one that follows no other."""
     changes = diff.changes if isinstance(diff, ReleaseDiff) else ()
     new = [change.new.size for change in changes if change.new and change.kind is not ChangeKind.MOVED]
-    return ReleaseRow(
-        release=release,
-        is_latest=release.name == latest,
-        packages=len(packages),
-        size=sum(package.size for package in packages),
+    kinds = [change.kind for change in changes]
+    return ReleaseSummary(
+        version=manifest.version,
+        created=manifest.created,
+        commit=manifest.superproject.commit,
+        target=manifest.target,
+        previous=manifest.previous,
+        expected_by=manifest.expected_by,
+        packages=len(manifest.packages),
+        size=sum(package.size for package in manifest.packages),
         new_size=sum(new) if isinstance(diff, ReleaseDiff) else None,
-        counts=tuple(
-            (kind.value, count) for kind in ChangeKind if (count := sum(one.kind is kind for one in changes))
-        ),
-        changes=changes[:MOST_CHANGES],
+        counts=tuple((kind.value, kinds.count(kind)) for kind in ChangeKind if kind in kinds),
+        changes=tuple((change.kind.value, _describe_change(change)) for change in changes[:MOST_CHANGES]),
         more_changes=max(0, len(changes) - MOST_CHANGES),
+        not_compared=diff.reason if isinstance(diff, Unknown) else "",
+        keys=()
+        if isinstance(keys, Unknown)
+        else tuple(
+            KeyUse(key.name, key.fingerprint, key.user_id, tuple(_list_uses(manifest, key.name)))
+            for key in keys
+        ),
+        unknown_keys=keys.reason if isinstance(keys, Unknown) else "",
     )
+
+
+def _describe_change(change: PackageChange) -> str:
+    package, old, new = change.package, change.old, change.new
+    name = f"{package.name} (source)" if package.is_source else package.name
+    if old is None or new is None or old.nevra.evr == new.nevra.evr:
+        return f"{name} {package.nevra.evr}"
+    return f"{name} {old.nevra.evr} → {new.nevra.evr}"
 
 
 def _make_key_rows(releases: Sequence[IndexedRelease], latest: str | None) -> Iterator[KeyRow]:
     """The keys, those of the newest releases first."""
-    found: dict[str, list[tuple[IndexedRelease, ReleaseKey]]] = {}
+    found: dict[str, list[tuple[IndexedRelease, KeyUse]]] = {}
     for release in reversed(releases):
-        for key in release.keys if not isinstance(release.keys, Unknown) else ():
+        for key in release.summary.keys:
             found.setdefault(key.fingerprint, []).append((release, key))
     for fingerprint, uses in found.items():
         yield KeyRow(
             fingerprint=fingerprint,
             names=_list_once(key.name for _, key in uses),
             owners=_list_once(key.user_id for _, key in uses),
-            uses=_list_once(use for release, key in uses for use in _list_uses(release.manifest, key.name)),
+            uses=_list_once(use for _, key in uses for use in key.uses),
             releases=_list_once(release.name for release, _ in uses),
             is_current=any(release.name == latest for release, _ in uses),
         )

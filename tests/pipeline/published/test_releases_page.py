@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from altai_build.config import load_config
-from altai_build.model.unknown import Unknown
 from altai_build.pipeline.published.catalog import open_catalog
 from altai_build.pipeline.published.manifest_trust import open_reader
 from altai_build.pipeline.published.releases_page import (
@@ -59,11 +58,10 @@ def test_every_release_is_on_the_page(tmp_path: Path) -> None:
     damaged, first, second, third = inputs.releases
     assert isinstance(damaged, DamagedRelease) and damaged.reason.startswith("release.json: not JSON: ")
     assert isinstance(first, IndexedRelease) and isinstance(second, IndexedRelease)
-    assert (first.name, first.diff, first.has_page) == ("1.0", None, False)
-    assert second.diff is not None and not isinstance(second.diff, Unknown)
-    assert [change.kind.value for change in second.diff.changes] == ["upgraded"]
+    assert (first.name, first.summary.previous, first.has_page) == ("1.0", None, False)
+    assert second.summary.changes == (("upgraded", "nova 1-1 → 2-1"),)
     assert isinstance(third, IndexedRelease)
-    assert third.diff == Unknown("0, which it follows, is missing or cannot be read")
+    assert third.summary.not_compared == "0, which it follows, is missing or cannot be read"
     assert inputs.latest == "1.1"
     update_releases_page(run)
     page = (releases / "index.html").read_text()

@@ -20,6 +20,7 @@ from altai_build.stages.report.index import (
     IndexInputs,
     format_index,
     make_index_view,
+    summarize_release,
     write_releases_page,
 )
 from altai_build.stages.report.inputs import ReleaseKey
@@ -34,7 +35,8 @@ def release(
     made: Manifest, diff: ReleaseDiff | Unknown | None = None, key: ReleaseKey | Unknown = OLD_KEY
 ) -> IndexedRelease:
     keys = key if isinstance(key, Unknown) else (key,)
-    return IndexedRelease(made.version, made, ManifestTrust(TrustLevel.PINNED), diff, keys, True)
+    summary = summarize_release(made, diff, keys)
+    return IndexedRelease(made.version, summary, ManifestTrust(TrustLevel.PINNED), True)
 
 
 def make_inputs() -> IndexInputs:
@@ -54,9 +56,14 @@ def make_inputs() -> IndexInputs:
 def test_releases_stand_newest_first_with_what_they_changed() -> None:
     view = make_index_view(make_inputs())
     new, old = view.rows
-    assert (new.release.name, new.is_latest, new.size, new.new_size) == ("1.1", True, 1015, 1015)
-    assert new.counts == (("added", 1), ("removed", 1), ("upgraded", 1))
-    assert (old.is_latest, old.size, old.new_size, old.counts) == (False, 30, None, ())
+    assert (new.name, new.summary.size, new.summary.new_size) == ("1.1", 1015, 1015)
+    assert new.summary.counts == (("added", 1), ("removed", 1), ("upgraded", 1))
+    assert new.summary.changes == (
+        ("added", "mail 1-1"),
+        ("removed", "gone 1-1"),
+        ("upgraded", "nova 1-1 → 2-1"),
+    )
+    assert (old.summary.size, old.summary.new_size, old.summary.counts) == (30, None, ())
     assert (view.latest, view.largest) == (new, 1015)
     assert [one.name for one in view.damaged] == ["1.0.5"]
 
@@ -104,9 +111,11 @@ def test_no_name_can_write_html() -> None:
 
 def test_very_many_changes_are_cut() -> None:
     made = manifest("1", [package(f"p{number}-1-1.noarch") for number in range(MOST_CHANGES + 2)])
-    row = make_index_view(
-        IndexInputs("a", "1", (release(made, compare_releases(manifest("0", []), made)),))
-    ).rows[0]
+    row = (
+        make_index_view(IndexInputs("a", "1", (release(made, compare_releases(manifest("0", []), made)),)))
+        .rows[0]
+        .summary
+    )
     assert (len(row.changes), row.more_changes, row.counts) == (
         MOST_CHANGES,
         2,
