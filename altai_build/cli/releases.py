@@ -13,6 +13,7 @@ from altai_build.cli.output import Cell, digest_cell, print_json, print_table, s
 from altai_build.cli.reading import Reading, open_reading
 from altai_build.errors import InputError
 from altai_build.model.release import Manifest
+from altai_build.stages.page_check import describe_outdated_page
 
 
 @click.command()
@@ -40,6 +41,9 @@ def releases(app: App, place: str | None, where: str | None, keys: tuple[str, ..
     manifests = [release.manifest for release in read]
     newest = reading.catalog.find_latest()
     shown = _read_channels(reading, keys)
+    folder = reading.catalog.folder
+    if folder is not None and (text := describe_outdated_page(folder, [one.name for one in directories])):
+        app.warn(f"{text}: write it again with `altai-build report --index`")
     if not directories:
         app.info(f"there are no releases in {reading.catalog.location}")
     if as_json:

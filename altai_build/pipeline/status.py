@@ -18,6 +18,7 @@ from altai_build.model.status import ChannelStatus, Problem, ReleaseChanges, Sta
 from altai_build.pipeline.build.journal import read_running
 from altai_build.pipeline.published.releases import load_manifest
 from altai_build.pipeline.status_trust import check_key, check_release, read_channel_states
+from altai_build.stages.page_check import describe_outdated_page
 from altai_build.stages.publish import list_releases
 from altai_build.tools.git.changed_gitlinks import list_changed_gitlinks, list_gitlinks
 from altai_build.tools.git.command import USER_CLONE, run_git
@@ -136,6 +137,8 @@ class _Reader:
             published = list_releases(folder)
             if not published:
                 return (), None
+            if outdated := describe_outdated_page(folder, published):
+                self.problems.append(Problem(outdated, "write it again: `altai-build report --index`"))
             link = folder / LATEST_LINK
             latest = link.readlink().name if link.is_symlink() else published[-1]
             return published, load_manifest(folder / latest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,12 @@ def test_a_publication_that_cannot_be_finished_is_reported(
     assert (releases / "latest").readlink().name == "1.0.9"
     (message,) = messages
     assert "was interrupted and cannot be finished" in message and "(Permission denied)" in message
+
+
+def test_a_release_that_was_removed_by_hand_is_still_on_the_page(site: Path) -> None:
+    write_manifests(site / "releases", manifest("1.0.1", []), manifest("1.0.2", []))
+    assert altai_build("report", "--index", cwd=site).code == 0
+    assert "index.html" not in altai_build("releases", cwd=site).err
+    shutil.rmtree(site / "releases" / "1.0.1")
+    said = "index.html shows 1.0.1, which is gone: write it again with `altai-build report --index`"
+    assert said in altai_build("releases", cwd=site).err
