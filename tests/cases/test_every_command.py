@@ -60,6 +60,7 @@ ARGUMENTS = {
     "release": "{version} --dry-run",
     "releases": "",
     "report": "{version}",
+    "rules": "",
     "schema": "audit",
     "srpm": "focus --rev HEAD",
     "status": "",
