@@ -50,7 +50,7 @@ class ScaleWorld:
     """A superproject of `size` components, whose repositories are where `git submodule` puts them: in .git/modules."""
 
     def __init__(self, folder: Path, size: int, mock_configs: Path) -> None:
-        self.path = folder
+        self.path, self.size = folder, size
         self._versions: dict[int, int] = {}
         self._commits: dict[int, str] = {}
         run(["git", "init", "--quiet", "--initial-branch=main", str(folder)])
