@@ -10,7 +10,7 @@ from pathlib import Path
 from altai_build.errors import InputError
 from altai_build.model.cluster import ClusterSettings
 from altai_build.pipeline.build.job_runner import JobRunner, list_offers
-from altai_build.tools import processors
+from altai_build.tools import process, processors
 from altai_build.tools.dask.address import check_scheduler, make_tls_context
 from altai_build.tools.dask.store import FileStore
 from altai_build.tools.dask.worker import WorkerOptions, run_worker
@@ -72,7 +72,10 @@ def serve_builds(
             host=settings.host,
             folder=folder,
         )
-        run_worker(settings.cluster, options, runner.run, announce)
+        try:
+            run_worker(settings.cluster, options, runner.run, announce)
+        finally:
+            process.kill_all_children()
 
 
 def default_name() -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -24,7 +25,7 @@ from altai_build.stages.build.phase import make_phase_reader
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.dask.address import find_own_address, make_tls_context, parse_listen
 from altai_build.tools.dask.client import Done, Event, Failed, Killed, SchedulerClient
-from altai_build.tools.dask.file_server import FileServer, ServedJob, make_token
+from altai_build.tools.dask.file_server import Attempt, FileServer, ServedJob, make_token
 from altai_build.tools.dask.messages import Answer, FileReference, Task, decode, encode
 from altai_build.tools.files import make_directory, scratch_directory, write_atomically
 from altai_build.tools.progress import ProgressReporter
@@ -33,8 +34,10 @@ from altai_build.tools.progress import ProgressReporter
 PATIENCE = 300.0
 # Seconds for workers to hear that they are to stop.
 _STOP_PATIENCE = 10.0
-# How often a job is sent anew after a worker could not do it, or sent a wrong result.
+# How often a job is sent, the tries included after which a worker could not do it, or sent a wrong result.
 MOST_TRIES = 3
+# Of a worker in succession, after which others are preferred.
+MOST_FAULTS = 3
 _LONGEST_ANSWER = 4000
 _MOST_RESULT_BYTES = 64 << 30  # of one job, where repos.yaml sets no smaller limit
 
@@ -48,6 +51,7 @@ class _SentJob:
     name: str  # at the file server
     description: FileReference
     tries: int = 0
+    failed_on: set[str] = field(default_factory=set)  # workers
 
 
 class DaskExecutor:
@@ -82,6 +86,8 @@ class DaskExecutor:
         self._sent: dict[str, tuple[JobHandle, _SentJob]] = {}  # by the task's key
         self._by_folder: dict[Path, _SentJob] = {}  # by that of the job's result
         self._without_workers: float | None = None  # since when
+        # How often a worker could not do a job, or sent a wrong result, since it did one.
+        self._faults: Counter[str] = Counter()
         self._wait_for_workers()
 
     @classmethod
@@ -163,7 +169,8 @@ class DaskExecutor:
         )
         key = f"altai-build-{self._run_id}-{handle}-{sent.tries}"
         self._sent[key] = handle, sent
-        self._client.submit(key, encode(task), self._offers[sent.job.target], sent.priority)
+        avoided = sent.failed_on | {worker for worker, count in self._faults.items() if count >= MOST_FAULTS}
+        self._client.submit(key, encode(task), self._offers[sent.job.target], sent.priority, avoided)
 
     def _handle(self, event: Event) -> tuple[JobHandle, JobResult] | None:
         """The result that an event brings; None for one that brings none, or after which a job is sent again."""
@@ -178,19 +185,44 @@ class DaskExecutor:
         try:
             if isinstance(event, Failed):
                 raise InputError(f"the worker's Dask failed: {event.text}")
-            return self._end(handle, sent, self._read(sent, event.answer))
+            answer, attempt = self._read(sent, event.answer)
+            try:
+                result = read_result(sent.job, attempt, answer.outcome)
+            except InputError:
+                self._note_fault(sent, attempt.worker)
+                raise
+            del self._faults[attempt.worker]
+            self._log_workers(sent)
+            return self._end(handle, sent, result)
         except InputError as error:
             return self._try_again(handle, sent, error)
 
-    def _read(self, sent: _SentJob, text: str) -> JobResult:
+    def _read(self, sent: _SentJob, text: str) -> tuple[Answer, Attempt]:
+        """What a worker says that it has done, and the attempt. Raises InputError for all but a result."""
         answer = decode(text.encode(), Answer, limit=_LONGEST_ANSWER * 4, sender="a worker")
         attempt = sent.served.attempts.get(answer.attempt)
         worker = attempt.worker if attempt is not None else "a worker"
         if answer.error:
+            self._note_fault(sent, worker)
             raise InputError(f"{worker}: {answer.error}")
         if attempt is None:
             raise DistrustedError("a worker returned the result of an attempt that it has not begun")
-        return read_result(sent.job, attempt, answer.outcome)
+        return answer, attempt
+
+    def _log_workers(self, sent: _SentJob) -> None:
+        """Note where a job was done, and where it had been begun before."""
+        *others, worker = (attempt.worker for attempt in sent.served.attempts.values())
+        request = sent.job.request
+        before = f"; it was begun before on {', '.join(others)}" if others else ""
+        self._reporter.log(f"{request.component} ({request.step.value}) was done on {worker}{before}")
+
+    def _note_fault(self, sent: _SentJob, worker: str) -> None:
+        sent.failed_on.add(worker)
+        self._faults[worker] += 1
+        if self._faults[worker] == MOST_FAULTS:
+            self._reporter.warn(
+                f"the worker {worker} failed {MOST_FAULTS} times in succession: others are preferred"
+            )
 
     def _try_again(
         self, handle: JobHandle, sent: _SentJob, error: InputError

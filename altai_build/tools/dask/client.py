@@ -6,6 +6,7 @@ import json
 import queue
 import sys
 import threading
+from collections.abc import Collection
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Annotated, Union
@@ -116,9 +117,15 @@ class SchedulerClient:
             "--executor local builds on this machine",
         )
 
-    def submit(self, key: str, message: bytes, offer: str, priority: float) -> None:
-        """Have a worker with this offer run a task; higher priorities first."""
-        self._order({"key": key, "message": message.decode(), "offer": offer, "priority": priority})
+    def submit(
+        self, key: str, message: bytes, offer: str, priority: float, avoided: Collection[str] = ()
+    ) -> None:
+        """Have a worker with this offer run a task; higher priorities first.
+
+        Workers with an `avoided` name get it only where there is no other.
+        """
+        order = {"key": key, "message": message.decode(), "offer": offer, "priority": priority}
+        self._order({**order, "avoided": sorted(avoided)})
 
     def take(self, timeout: float | None = None) -> Event | None:
         """The next event; None when there is none in so many seconds. Raises UnreachableError when the child has ended.

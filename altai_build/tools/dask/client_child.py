@@ -12,6 +12,7 @@ import operator
 import os
 import pkgutil
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 TASK = "altai_build.tools.dask.worker:run_task"
@@ -24,6 +25,8 @@ class _Child:
         self._client = client
         self._events = events
         self._futures: dict[str, Any] = {}
+        # Address → name and offers.
+        self._workers: dict[str, tuple[str, list[str]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def send(self, **event: object) -> None:
@@ -32,6 +35,10 @@ class _Child:
 
     async def describe_workers(self) -> None:
         identity = await self._client.scheduler.identity()
+        self._workers = {
+            address: (str(worker["name"]), sorted(map(str, worker["resources"])))
+            for address, worker in identity["workers"].items()
+        }
         workers = [
             {
                 "name": str(worker["name"]),
@@ -53,12 +60,19 @@ class _Child:
                     return
             await asyncio.sleep(1)
 
-    def submit(self, key: str, message: str, offer: str, priority: float) -> None:
+    def submit(self, key: str, message: str, offer: str, priority: float, avoided: Sequence[str]) -> None:
+        options: dict[str, Any] = {"resources": {offer: 1}, "priority": priority, "retries": 0}
+        chosen = [
+            address
+            for address, (name, offers) in self._workers.items()
+            if offer in offers and name not in avoided
+        ]
+        # Where all are to be avoided, one of them may still be better than none.
+        if avoided and chosen:
+            options["workers"] = chosen
         # Only names of the standard library and bytes: the scheduler unpickles the graph, and needs no altai_build.
         call = (operator.methodcaller("__call__", message.encode()), (pkgutil.resolve_name, TASK))
-        [future] = self._client.get(
-            {key: call}, [key], sync=False, resources={offer: 1}, priority=priority, retries=0
-        )
+        [future] = self._client.get({key: call}, [key], sync=False, **options)
         self._futures[key] = future
         task = asyncio.ensure_future(self._wait(key, future))
         self._tasks.add(task)
@@ -107,7 +121,7 @@ async def _serve(settings: dict[str, Any], orders: asyncio.StreamReader, events:
         watcher = asyncio.ensure_future(child.watch_workers())
         while line := await orders.readline():
             order = json.loads(line)
-            child.submit(order["key"], order["message"], order["offer"], order["priority"])
+            child.submit(**order)
         watcher.cancel()
 
 

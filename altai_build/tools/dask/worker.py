@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from altai_build.errors import UnreachableError
+from altai_build.errors import InputError, UnreachableError
 from altai_build.model.cluster import ClusterSettings
 from altai_build.tools.commands import INHERITED_VARIABLES
 from altai_build.tools.dask.address import check_scheduler, is_loopback
@@ -106,6 +106,12 @@ async def _work(
             f"the scheduler {address} does not answer",
             why=str(error),
             todo="start it (`dask scheduler`), or correct --scheduler",
+        ) from error
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            f"the scheduler {address} does not take this worker",
+            why=str(error.__cause__ or error),
+            todo="give it another name with --name, and the same release of `distributed` as the scheduler",
         ) from error
     announce(f"worker {options.name} is connected to {address}")
     loop = asyncio.get_running_loop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -42,14 +42,16 @@ class PlayedScheduler:
     events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
     messages: list[bytes] = field(default_factory=list)
     priorities: list[float] = field(default_factory=list)
+    avoided: list[set[str]] = field(default_factory=list)
     closed: bool = False
 
     @property
     def workers(self) -> tuple[Worker, ...]:
         return (Worker(name="w", slots=2, offers=self.offers),) if self.offers else ()
 
-    def submit(self, key: str, message: bytes, offer: str, priority: float) -> None:
+    def submit(self, key: str, message: bytes, offer: str, priority: float, avoided: Collection[str]) -> None:
         assert offer == OFFER
+        self.avoided.append(set(avoided))
         self.messages.append(message)
         self.priorities.append(priority)
         event = self.play(self, key, message) if self.play is not None else self.run(key, message)
@@ -119,7 +121,13 @@ def test_a_worker_gets_what_it_lacks_and_nothing_else(
     played: Played, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", "s3cret")
+    logged: list[str] = []
+    played.site.run.reporter.log = logged.append
     first = played.build()
+    assert [line for line in logged if "was done on" in line] == [
+        "lib (spec-requires) was done on w",
+        "lib (build) was done on w",
+    ]
     assert [row.status for row in first.rows] == [ComponentStatus.BUILT], first.rows
     # Over the scheduler go addresses and digests.
     for message in played.scheduler.messages:
@@ -174,6 +182,8 @@ def test_wrong_answers_are_named_and_the_job_is_sent_again(
     for line, (_, why) in zip(printed, WRONG):
         assert f"lib is sent to a worker again: {why}" in line
     assert len(printed) == len(WRONG)
+    # Where it failed it goes only if there is no other worker.
+    assert played.scheduler.avoided == [set()] * 5 + [{"w"}] * 2 + [set()]
 
 
 def test_a_job_is_not_sent_for_ever(played: Played) -> None:

@@ -8,6 +8,7 @@ import json
 import operator
 import pickletools
 import pkgutil
+from collections.abc import Sequence
 from typing import Any
 
 from altai_build.tools.dask.client_child import TASK, _Child
@@ -31,12 +32,13 @@ class Client:
         return [end()]
 
 
-def submit(outcome: Any) -> tuple[Client, list[dict[str, Any]]]:
+def submit(outcome: Any, avoided: Sequence[str] = ()) -> tuple[Client, list[dict[str, Any]]]:
     client, events = Client(outcome), io.BytesIO()
 
     async def run() -> None:
         child = _Child(client, events)
-        child.submit("k", '{"x": 1}', "offer", 7.5)
+        child._workers = {"tcp://a": ("a", ["offer"]), "tcp://b": ("b", ["offer"]), "tcp://c": ("c", [])}
+        child.submit("k", '{"x": 1}', "offer", 7.5, avoided)
         await asyncio.gather(*child._tasks)
 
     asyncio.run(run())
@@ -59,6 +61,11 @@ def test_a_task_is_a_name_and_bytes() -> None:
     # What unpickles it needs the standard library alone, and finds no code of this package.
     assert modules <= {"operator", "pkgutil", "_codecs", "__builtin__"}
     assert events == [{"event": "done", "key": "k", "answer": "answer"}]
+
+
+def test_workers_that_failed_are_avoided_where_there_are_others() -> None:
+    chosen = [submit(b"", avoided)[0].calls[0][1].get("workers") for avoided in (["a"], ["a", "b"], ["c"])]
+    assert chosen == [["tcp://b"], None, ["tcp://a", "tcp://b"]]
 
 
 def test_what_a_worker_returns_is_cut_and_no_object() -> None:
