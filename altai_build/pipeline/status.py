@@ -86,7 +86,9 @@ class _Reader:
         )
 
     def _note(self, error: AltaiError) -> None:
-        why = f": {error.why.strip().splitlines()[0]}" if error.why.strip() else ""
+        # The first line of a command's output says more than the command.
+        lines = [line for line in error.why.strip().splitlines() if not line.startswith("$ ")]
+        why = f": {lines[0]}" if lines else ""
         self.problems.append(Problem(f"{error.what}{why}", error.todo))
 
     def _open_superproject(self) -> tuple[RepositoryHistory | None, CommitId | None]:

@@ -169,20 +169,20 @@ def test_without_root_it_names_what_is_missing_and_the_command(
     )
     assert messages.returncode == 4
     lines = messages.stderr.splitlines()
-    packages = lines[0].removeprefix("setup: installing ")
+    packages = lines[0].removeprefix("setup: these packages are missing, and installing them needs root: ")
     assert {"rpm", "python3-rpm", "dnf", "bubblewrap", "gpg-agent"} <= set(packages.split())
     assert lines[1:] == [
-        f"setup: these packages are missing, and installing them needs root: {packages}",
         "  Run this as root, then scripts/setup again:",
-        f"      env DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 install --yes --no-install-recommends {packages}",
+        f"      apt-get update && apt-get install --no-install-recommends {packages}",
     ]
     assert not (checkout / ".venv").exists()
 
 
 STUB_DNF = """#!/bin/sh
 printf '%s\\n' "$*" >>"$DNF_LOG"
-case $* in *epel-release) exit 0 ;; esac
+case $* in *epel-release) echo installed; exit 0 ;; esac
 cat >/dev/null
+seq --format='line %g' 40
 exit 1
 """
 
@@ -217,17 +217,26 @@ def run_on(system: Mapping[str, str], checkout: Path) -> tuple[int, str, list[st
 
 
 def test_fedora_gets_its_packages_from_dnf(checkout: Path, debian: None) -> None:
-    status, _, calls = run_on({"ID": "fedora"}, checkout)
-    assert status == 1
+    status, messages, calls = run_on({"ID": "fedora"}, checkout)
+    assert status == 4
     assert len(calls) == 1
+    # What the package manager prints is shown where it fails, from its end.
+    lines = messages.splitlines()
+    assert lines[0].startswith("setup: installing bubblewrap ")
+    assert lines[1:31] == [f"line {number}" for number in range(11, 41)]
+    assert lines[31:33] == [
+        "setup: this command failed; above is the end of what it printed:",
+        f"      dnf {calls[0]}",
+    ]
     words = calls[0].split()
     assert words[:2] == ["install", "--assumeyes"]
     assert {"mock", "rpm-build", "rpm-sign", "python3-rpm", "ShellCheck", "shfmt"} <= set(words)
 
 
 def test_enterprise_linux_gets_epel_first_and_no_shfmt(checkout: Path, debian: None) -> None:
-    status, _, calls = run_on({"ID": "almalinux", "ID_LIKE": "rhel centos fedora"}, checkout)
-    assert status == 1
+    status, messages, calls = run_on({"ID": "almalinux", "ID_LIKE": "rhel centos fedora"}, checkout)
+    assert status == 4
+    assert "\ninstalled" not in messages
     assert calls[0] == "install --assumeyes epel-release"
     assert "mock" in calls[1].split()
     assert "shfmt" not in calls[1].split()

@@ -19,7 +19,7 @@ from altai_build.model.connection import USUAL_CONNECTION, ConnectionSettings
 from altai_build.model.nevra import MAX_NAME_LENGTH
 from altai_build.regular_files import open_regular_file, read_regular_file
 from altai_build.tools.checksums import compute_checksum, has_checksum
-from altai_build.tools.files import link_or_copy, make_directory
+from altai_build.tools.files import CannotWriteError, link_or_copy, make_directory
 from altai_build.tools.http.attempts import MAX_ATTEMPTS, NoServerWorked, Servers, WrongContentError
 from altai_build.tools.http.transfer import (
     FileLimits,
@@ -251,11 +251,18 @@ def _copy_file_url(url: str, destination: Path, checksum: Checksum | None, limit
             if os.fstat(stream.fileno()).st_size > limit:
                 raise FileTooLarge(f"{url} is larger than expected", why=f"it has more than {limit} bytes")
             # Some tools rewrite the metadata of a repository in place. Packages are never rewritten and may be linked.
-            if checksum is None:
-                with open(partial, "wb") as target:
-                    shutil.copyfileobj(stream, target)
-            else:
-                link_or_copy(source, partial)
+            try:
+                if checksum is None:
+                    with open(partial, "wb") as target:
+                        shutil.copyfileobj(stream, target)
+                else:
+                    link_or_copy(source, partial)
+            except OSError as error:
+                # Not the source: it could be opened.
+                partial.unlink(missing_ok=True)
+                raise CannotWriteError(destination.parent, error) from error
+    except CannotWriteError:
+        raise
     except OSError as error:
         kind = FileNotOnServer if isinstance(error, FileNotFoundError) else InputError
         why = error.strerror or str(error)

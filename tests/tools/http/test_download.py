@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import http.server
 import os
@@ -14,7 +15,7 @@ import pytest
 
 from altai_build.errors import InputError, UnreachableError
 from altai_build.model.checksum import Checksum
-from altai_build.tools.files import link_or_copy
+from altai_build.tools.files import CannotWriteError, link_or_copy
 from altai_build.tools.http import attempts, download
 from altai_build.tools.http.download import (
     fetch_file,
@@ -222,6 +223,21 @@ def test_two_threads_that_need_the_same_file_take_turns(
     second.join()
     assert destination.read_bytes() == CONTENT
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["name"]
+
+
+def test_a_full_disk_is_not_taken_for_a_source_that_cannot_be_read(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_source: Path, destination: Path) -> None:
+        destination.write_bytes(CONTENT[:3])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(download, "link_or_copy", fail)
+    folder = tmp_path / "folder"
+    with pytest.raises(CannotWriteError, match=f"cannot write to {folder}") as caught:
+        fetch_file(source.as_uri(), folder / "name", checksum=SHA256)
+    assert caught.value.todo.startswith("free disk space there")
+    assert list(folder.iterdir()) == []
 
 
 def test_a_file_whose_name_is_as_long_as_a_name_can_be_is_downloaded(
