@@ -84,7 +84,7 @@ def _print_story(run: Run, plan: PromotionPlan, *, dry_run: bool) -> None:
         assert upgrades is not None
         run.reporter.info(f"upgrade from {previous}: {upgrades.outcome(previous).value}")
     if upgrades is None:
-        run.reporter.info("the channel showed no other release: there was no way to check")
+        run.reporter.info("the channel showed no other release before: there is no upgrade to check")
     promotion = plan.promotion
     if not plan.is_needed:
         run.reporter.info(
