@@ -119,6 +119,12 @@ class RootCache:
 
     def prune_layers(self) -> None:
         """Remove the layers that were not used for the longest time, until the others are small enough."""
+        with file_lock(self.directory / "layers.lock", blocking=False) as is_only_one:
+            # Otherwise another job removes them, and what it removes cannot be measured here.
+            if is_only_one:
+                self._prune_layers()
+
+    def _prune_layers(self) -> None:
         layers = self.directory / "layers"
         places = [path for path in layers.iterdir() if not path.name.startswith(".") and path.is_dir()]
         sizes = {place: _read_size(place) for place in places}

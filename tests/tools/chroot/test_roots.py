@@ -121,6 +121,22 @@ def test_layers_have_a_bounded_size_and_those_in_use_stay(tmp_path: Path) -> Non
     assert [path.name for path in (tmp_path / "layers").iterdir() if path.name.startswith(".")] == []
 
 
+def test_two_jobs_do_not_remove_layers_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = RootCache(directory=tmp_path, packages=tmp_path / "packages", layers_limit=0)
+    layers = [make_layer(cache, f"key{number}", 1000, used=number) for number in range(3)]
+    read_size = module._read_size
+
+    def read_beside_another_job(place: Path) -> int:
+        cache.prune_layers()
+        return read_size(place)
+
+    monkeypatch.setattr(module, "_read_size", read_beside_another_job)
+    cache.prune_layers()
+    assert not any(place.exists() for place in layers)
+
+
 def test_a_layer_that_another_run_installs_is_left_alone(tmp_path: Path) -> None:
     roots = RootCache(directory=tmp_path, packages=tmp_path / "packages", layers_limit=0)
     place = make_layer(roots, "key", 1000, used=1)
