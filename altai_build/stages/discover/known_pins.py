@@ -1,7 +1,6 @@
 """What earlier runs read in pinned commits: a commit never changes, so what it holds is not read again.
 
-One file of the workspace, read at once. What is damaged, or is not of the form that is written here, counts as not
-known, and is read from git again.
+What is damaged, or is not of the form that is written here, counts as not known, and is read from git again.
 """
 
 from __future__ import annotations
@@ -16,18 +15,15 @@ from pathlib import Path
 from typing import Any, Union
 
 from altai_build.model.spec import SourceTag, SpecInfo, UnknownSpec
-from altai_build.tools.files import file_lock, write_atomically
 from altai_build.tools.git import spec_files
 from altai_build.tools.git.repository_state import State
-from altai_build.tools.sealed_json import dump_sealed, read_sealed
+from altai_build.tools.remembered import Remembered
 from altai_build.tools.spec.reader import list_reader_versions
 
 # Of the keys; part of them.
 _FORMAT = 1
 # What a spec says, as far as it is known without rpm.
 ReadSpec = Union[SpecInfo, UnknownSpec]
-# Entries that a run has not used stay as long as there are no more of them than this, or than it has used.
-_MIN_UNUSED = 2000
 # The fields of a SpecInfo in the order of the file.
 _TEXTS = ("name", "version", "release", "prefix", "excluded")
 _OPTIONAL_TEXTS = ("epoch", "hidden_dist")
@@ -54,26 +50,19 @@ class KnownPins:
     """Pins, and specs that rpm has read, each by a key of all that it depends on; safe to use from several threads."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._pins, self._specs = _read(path)
-        self._used_pins: dict[str, object] = {}
-        self._used_specs: dict[str, object] = {}
-        self._has_new = False
+        self._rows = Remembered(path)
 
     def find_pin(self, key: str) -> KnownPin | None:
         """What is known of a pinned commit."""
-        row = self._pins.get(key)
+        row = self._rows.find(f"pin {key}")
         with suppress(*_PARSE_ERRORS):
-            pin = None if row is None else _parse_pin(row)
-            self._used_pins[key] = row
-            return pin
+            return None if row is None else _parse_pin(row)
         return None
 
     def add_pin(self, key: str, pin: KnownPin) -> None:
         """Remember what was found in a pinned commit."""
         specs = [[path, _dump_spec(spec)] for path, spec in pin.specs]
-        self._used_pins[key] = [str(pin.common), pin.state, pin.files, pin.reason, specs]
-        self._has_new = True
+        self._rows.add(f"pin {key}", [str(pin.common), pin.state, pin.files, pin.reason, specs])
 
     def renew_state(self, key: str, pin: KnownPin, common: Path, state: State | None) -> None:
         """Remember where git has found a known commit again."""
@@ -82,31 +71,19 @@ class KnownPins:
 
     def find_spec(self, key: str) -> SpecInfo | None:
         """What rpm said of a spec."""
-        row = self._specs.get(key)
+        row = self._rows.find(f"spec {key}")
         with suppress(*_PARSE_ERRORS):
             spec = None if row is None else _parse_spec(row)
-            if isinstance(spec, SpecInfo):
-                self._used_specs[key] = row
-                return spec
+            return spec if isinstance(spec, SpecInfo) else None
         return None
 
     def add_spec(self, key: str, info: SpecInfo) -> None:
         """Remember what rpm said of a spec."""
-        self._used_specs[key] = _dump_spec(info)
-        self._has_new = True
+        self._rows.add(f"spec {key}", _dump_spec(info))
 
     def save(self) -> None:
-        """Write what is new, together with what other runs have written meanwhile. Raises CannotWriteError."""
-        if not self._has_new:
-            # `clean` removes what is not used.
-            with suppress(OSError):
-                self._path.touch()
-            return
-        with file_lock(self._path.with_name(f".{self._path.name}.lock")):
-            pins, specs = _read(self._path)
-            document = {"pins": _join(pins, self._used_pins), "specs": _join(specs, self._used_specs)}
-            write_atomically(self._path, dump_sealed(document), durable=False)
-        self._has_new = False
+        """Write what is new. Raises CannotWriteError."""
+        self._rows.save()
 
 
 def digest_context(arch: str, macros: Mapping[str, str], *more: str) -> str:
@@ -122,19 +99,6 @@ def _list_own_versions() -> list[object]:
     # Not imported, because few specs need it.
     files += Path(spec_files.__file__).parents[1].glob("rpm/*.py")
     return [[str(file), (status := file.stat()).st_mtime_ns, status.st_size] for file in sorted(files)]
-
-
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    document = read_sealed(path) or {}
-    pins, specs = document.get("pins"), document.get("specs")
-    return (pins, specs) if isinstance(pins, dict) and isinstance(specs, dict) else ({}, {})
-
-
-def _join(known: Mapping[str, object], used: Mapping[str, object]) -> dict[str, object]:
-    """Those that this run has used, after the newest of the others."""
-    unused = [key for key in known if key not in used]
-    kept = unused[-max(_MIN_UNUSED, len(used)) :]
-    return {**{key: known[key] for key in kept}, **{key: row for key, row in used.items() if row is not None}}
 
 
 def _parse_pin(row: Any) -> KnownPin:

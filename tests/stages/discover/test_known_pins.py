@@ -74,28 +74,6 @@ def test_all_of_a_spec_is_kept() -> None:
     assert sorted(kept) == sorted(field.name for field in dataclasses.fields(SpecInfo))
 
 
-def test_two_runs_keep_what_both_found(tmp_path: Path) -> None:
-    first, second = KnownPins(tmp_path / "pins"), KnownPins(tmp_path / "pins")
-    first.add_pin("1", PIN)
-    second.add_pin("2", PIN)
-    first.save()
-    second.save()
-    again = KnownPins(tmp_path / "pins")
-    assert again.find_pin("1") == again.find_pin("2") == PIN
-
-
-def test_what_nobody_uses_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(known_pins, "_MIN_UNUSED", 2)
-    for names in ("abc", "ad", "e"):
-        known = KnownPins(tmp_path / "pins")
-        for name in names:
-            if known.find_pin(name) is None:
-                known.add_pin(name, PIN)
-        known.save()
-    again = KnownPins(tmp_path / "pins")
-    assert [name for name in "abcde" if again.find_pin(name)] == ["a", "d", "e"]
-
-
 @pytest.mark.parametrize(
     "damage",
     [
@@ -118,31 +96,9 @@ def test_another_form_is_not_known(tmp_path: Path, damage: Callable[[Any], Any])
     known.save()
     document = read_sealed(path)
     assert document is not None
-    document["pins"]["p"] = damage(document["pins"]["p"])
+    document["rows"]["pin p"] = damage(document["rows"]["pin p"])
     path.write_bytes(dump_sealed(document))
     assert KnownPins(path).find_pin("p") is None
-
-
-@pytest.mark.parametrize(
-    "data", [b"", b"{}", b"[" * 100_000, dump_sealed({"pins": [], "specs": 1}), b"\0\xff"]
-)
-def test_another_file_is_as_none(tmp_path: Path, data: bytes) -> None:
-    path = tmp_path / "pins"
-    path.write_bytes(data)
-    known = KnownPins(path)
-    assert known.find_pin("p") is None
-    known.add_pin("p", PIN)
-    known.save()
-    assert KnownPins(path).find_pin("p") == PIN
-
-
-def test_a_changed_digit_is_noticed(tmp_path: Path) -> None:
-    known = KnownPins(tmp_path / "pins")
-    known.add_pin("p", PIN)
-    known.save()
-    data = (tmp_path / "pins").read_bytes()
-    (tmp_path / "pins").write_bytes(data.replace(b'"1.0"', b'"1.1"'))
-    assert data != (tmp_path / "pins").read_bytes() and KnownPins(tmp_path / "pins").find_pin("p") is None
 
 
 def test_the_context_is_all_that_is_not_in_a_commit() -> None:
@@ -273,5 +229,5 @@ def test_a_known_commit_that_moved_is_found(small: World) -> None:
     world.super.git("clone", "--quiet", "--bare", str(world.folder / "one"), str(clone))
     shutil.rmtree(world.folder / "one")
     assert show(find(world)) == show(find(world, workspace="other"))
-    kept = json.loads((world.folder / "workspace" / "cache" / "pins" / "known.json").read_bytes())["pins"]
+    kept = json.loads((world.folder / "workspace" / "cache" / "pins" / "known.json").read_bytes())["rows"]
     assert {row[0] for row in kept.values()} == {str(clone)}
