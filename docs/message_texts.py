@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from rendered_texts import INSERTED, Renderer, as_html
+from error_texts import as_html
 
 from altai_build.rules.registry import RULES
+from altai_build.tools.text_rendering import INSERTED, Renderer
 
 # Words that a message has at least; shorter texts are names and formats.
 _FEWEST_WORDS = 3

@@ -238,7 +238,7 @@ def _run(logs: list[RunLog]) -> tuple[int, str]:
             error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "altai-build"
         )
         todo = f"see `{command} --help`"
-        print_failure(UsageError.exit_code, error.format_message(), todo=todo)
+        print_failure(UsageError.exit_code, error.format_message(), todo=todo, error=error)
         return UsageError.exit_code, error.format_message()
     except AltaiError as error:
         message = escape_control_characters(str(error))

@@ -28,10 +28,11 @@ _USUAL_WAIVER = timedelta(days=90)
 @json_option
 @click.pass_obj
 def rules(app: App, name: str | None, as_json: bool) -> None:
-    """List the rules of verify and upgrade-check, or explain RULE.
+    """List the rules for releases, or explain one.
 
-    RULE is the name that a finding starts with. Its explanation has what must be true and why, the standard or manual
-    that it comes from, how serious its findings are, what to do about them, and the waiver that accepts one.
+    The rules are those of verify and upgrade-check. RULE is the name that a finding starts with. Its explanation has
+    what must be true and why, the standard or manual that it comes from, how serious its findings are, what to do
+    about them, and the waiver that accepts one.
 
     \b
     Examples:

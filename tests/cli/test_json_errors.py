@@ -30,9 +30,11 @@ def test_every_failure_is_one_json_object_and_text_on_stderr(
     assert answer.code == code
     document = answer.json
     error = document["error"]
-    assert set(error) == {"code", "what", "why", "todo"}
+    assert set(error) == {"code", "what", "why", "todo", "documentation"}
     assert error["code"] == code and error["what"] and error["todo"]
     assert document["schema_version"] == 1
+    page, _, anchor = error["documentation"].partition("#")
+    assert page == "docs/troubleshooting.md" and (code == 2 or anchor.startswith(f"exit-{code}-"))
     assert error["what"] in answer.err
 
 

@@ -101,7 +101,7 @@ def test_a_document_of_another_form_is_refused(tmp_path: Path) -> None:
         [{**rows[0], "more": 1}],
         [{key: value for key, value in rows[0].items() if key != "schema"}],
         [{**rows[0], "schema_version": 2}],
-        {"schema_version": 1, "error": {"code": 1, "what": "x", "why": "", "todo": ""}},
+        {"schema_version": 1, "error": {"code": 1, "what": "x", "why": "", "todo": "", "documentation": "x"}},
         None,
     ):
         assert list_form_errors("schema", wrong)

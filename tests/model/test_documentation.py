@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from altai_build.model.documentation import locate_check, locate_rule
+from altai_build.model.documentation import locate_check, locate_error, locate_rule
 
 
 def test_a_rule_is_explained_under_its_name() -> None:
@@ -11,3 +11,8 @@ def test_a_rule_is_explained_under_its_name() -> None:
 
 def test_a_check_is_explained_under_its_kind() -> None:
     assert locate_check("sandbox") == "docs/troubleshooting.md#check-sandbox"
+
+
+def test_an_error_without_an_anchor_is_explained_with_all_others() -> None:
+    assert locate_error("exit-3-cannot-read") == "docs/troubleshooting.md#exit-3-cannot-read"
+    assert locate_error(None) == "docs/troubleshooting.md#how-to-read-an-error"

@@ -1,4 +1,4 @@
-"""docs/error_texts.py: the page of troubles has every error text of the program, each with one anchor."""
+"""Every error text of the program is found in its code, and is on the page of troubles with one anchor."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from error_texts import ErrorTexts, describe_errors, make_anchor
+from error_texts import describe_errors
 from message_texts import Source, list_texts
 
-ROOT = Path(__file__).resolve().parents[1]
+from altai_build.tools.error_texts import ErrorTexts, make_anchor
+
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "altai_build"
 ERRORS = """
 class AltaiError(Exception):
@@ -231,7 +233,7 @@ def test_a_module_of_an_unknown_area_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "errors.py").write_text(ERRORS)
     (tmp_path / "elsewhere.py").write_text("InputError('gone')")
     with pytest.raises(KeyError, match="elsewhere"):
-        ErrorTexts(tmp_path)
+        list(describe_errors(tmp_path))
 
 
 def test_an_anchor_has_the_words_without_inserted_values() -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ast
-import html
 import re
 from collections.abc import Iterator, Mapping
 
 # Names that say less than that of the object which has them.
 _VAGUE = {"name", "path", "value", "text", "what", "strerror", "stem", "args"}
-# What stands around the name of an inserted value until it becomes HTML.
+# What stands around the name of an inserted value.
 INSERTED = re.compile("\x01(.*?)\x02")
+# What stands before, between and behind texts of which a message has one.
+CHOICE = "\x03\x04\x05"
 
 # Local variables with all that is assigned to them.
 Values = dict[str, list[ast.expr]]
@@ -48,7 +49,7 @@ class Renderer:
             return self.render(value.left, local) + self.render(value.right, local)
         if isinstance(value, ast.IfExp):
             texts = dict.fromkeys(self.render(choice, local) for choice in (value.body, value.orelse))
-            return f"({'|'.join(filter(None, texts))})"
+            return f"{CHOICE[0]}{CHOICE[1].join(filter(None, texts))}{CHOICE[2]}"
         if isinstance(value, ast.Name):
             return self._render_name(value, local)
         if isinstance(value, ast.Call) and last_name(value.func) == "format_count":
@@ -92,9 +93,3 @@ def last_name(value: ast.AST) -> str:
 def has_words(text: str) -> bool:
     """True where a text says something besides what is inserted."""
     return re.search("[a-z]", INSERTED.sub("", text)) is not None
-
-
-def as_html(text: str) -> str:
-    """A text as HTML, with code and what is inserted marked."""
-    text = INSERTED.sub(r"<var>\1</var>", html.escape(text, quote=False))
-    return re.sub("`([^`]*)`", r"<code>\1</code>", text).replace("\n", "<br>")
