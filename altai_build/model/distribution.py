@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from altai_build.model.fedora_keys import FEDORA_KEYS
+
 # The newest Fedora whose packages are only in the archive. Later ones move there about 13 months after their release;
 # a metalink finds them wherever they are.
 _LAST_ARCHIVED_FEDORA = 41
@@ -14,6 +16,8 @@ _METALINK = "https://mirrors.fedoraproject.org/metalink?arch=$basearch&repo="
 _EPEL_KEYS = "https://dl.fedoraproject.org/pub/epel/"
 _ALMA = "https://repo.almalinux.org/almalinux"
 _OPENSUSE = "https://download.opensuse.org"
+# Of the project, since 2022.
+_OPENSUSE_KEY = "AD485664E901B867051AB15F35A2F86E29B700A4"
 # The package of Fedora and EPEL with the keys of all distributions.
 KEYS_PACKAGE = "distribution-gpg-keys"
 KEYS_DIRECTORY = f"/usr/share/{KEYS_PACKAGE}"
@@ -159,6 +163,7 @@ def _alma(number: int, builder_repository: str, key: tuple[str, ...], epel: str)
 def _fedora(number: int) -> Distribution:
     name = f"fedora{number}"
     file = f"RPM-GPG-KEY-fedora-{number}-primary"
+    fingerprints = (FEDORA_KEYS[number],) if number in FEDORA_KEYS else ()
     if number <= _LAST_ARCHIVED_FEDORA:
         linux = f"{_ARCHIVE}/fedora/linux"
         base = _url("fedora", f"Fedora {number}", f"{linux}/releases/{number}/Everything/$basearch/os/", name)
@@ -181,7 +186,7 @@ def _fedora(number: int) -> Distribution:
         more=(
             PackageSource(updates.name, updates.title, updates.listing, updates.url, name, "deps/updates"),
         ),
-        keys=(DistributionKey(name, file, published, f"fedora/{file}"),),
+        keys=(DistributionKey(name, file, published, f"fedora/{file}", fingerprints),),
         setup=f"{_EL_SETUP} fedora-release glibc-minimal-langpack util-linux",
         options=(("package_manager", "dnf4"),),
         remark=remark,
@@ -196,7 +201,7 @@ def _opensuse(id: str, title: str, dist: str, base: str, updates: str, keys: str
         macros=(("dist", dist),) if dist else (),
         base=(_url("oss", f"{title} - OSS", base, "opensuse"),),
         more=more,
-        keys=(DistributionKey("opensuse", "RPM-GPG-KEY-openSUSE", "", keys),),
+        keys=(DistributionKey("opensuse", "RPM-GPG-KEY-openSUSE", "", keys, (_OPENSUSE_KEY,)),),
         setup="patterns-devel-base-devel_rpm_build",
         options=(("package_manager", "dnf4"),),
         remark="openSUSE signs with several keys: put them all into one file, as mock's own configuration lists them.",
@@ -237,7 +242,12 @@ _KNOWN = {
             ("BF18AC2876178908D6E71267D36CB86CB86B3716",),
             "FF8AD1344597106ECE813B918A3872BF3228467C",
         ),
-        _alma(10, "CRB", (), "7D8D15CBFC4E62688591FB2633D98517E37ED158"),
+        _alma(
+            10,
+            "CRB",
+            ("EE6DB7B98F5BF5EDD9DA0DE5DEE5C11CC2A1E572",),
+            "7D8D15CBFC4E62688591FB2633D98517E37ED158",
+        ),
         _opensuse(
             "opensuse-leap-15.6",
             "openSUSE Leap 15.6",
@@ -260,7 +270,7 @@ _KNOWN = {
             "",
             f"{_OPENSUSE}/tumbleweed/repo/oss/",
             "",
-            "opensuse/RPM-GPG-KEY-openSUSE",
+            "opensuse/RPM-GPG-KEY-openSUSE-Tumbleweed",
         ),
     )
 }

@@ -65,10 +65,18 @@ def test_others_are_unknown(id: str) -> None:
     assert find_distribution(id) is None
 
 
+def test_every_distribution_that_is_listed_has_fingerprints() -> None:
+    found = [find_distribution(id) for id in IDS]
+    assert all(one is not None and all(key.fingerprints for key in one.keys) for one in found)
+
+
 def test_a_key_is_known_by_the_name_of_its_file() -> None:
     key = find_key_of_file("RPM-GPG-KEY-CentOS-6")
     assert key is not None and key.name == "centos6"
     assert "C1DAC52D1664E8A4386DBA430946FCA2C105B9DE" in describe_key_source(key)
     fedora = find_key_of_file("RPM-GPG-KEY-fedora-44-primary")
-    assert fedora is not None and "compare its fingerprint" in describe_key_source(fedora)
+    assert fedora is not None
+    assert "fingerprint 36F612DCF27F7D1A48A835E4DBFCF71C6D9F90A6" in describe_key_source(fedora)
+    unknown = find_key_of_file("RPM-GPG-KEY-fedora-99-primary")
+    assert unknown is not None and "compare its fingerprint" in describe_key_source(unknown)
     assert find_key_of_file("RPM-GPG-KEY-altai") is None
