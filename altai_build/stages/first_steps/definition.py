@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from altai_build.config.names import check_plain_name, check_repository_name
 from altai_build.config.yaml_writer import format_list, format_scalar, quote_text
+from altai_build.errors import quote_path
 from altai_build.model.distribution import Distribution, DistributionKey, PackageSource
 from altai_build.model.first_steps import (
     GUESS,
@@ -21,6 +22,7 @@ from altai_build.model.first_steps import (
     make_comment,
 )
 from altai_build.model.quantity import format_count
+from altai_build.tools.git.spec_files import SPEC_FOLDERS
 
 _MOST_LISTED = 40  # lines of a list in comments
 _MOST_EVIDENCE = 4
@@ -127,6 +129,12 @@ def _format_head(survey: Survey, imported: Imported | None) -> Iterator[str]:
 def _format_superproject(survey: Survey) -> Iterator[str]:
     if survey.commit is None:
         yield f"# {TODO} commit something: this repository has no commit, so nothing could be found in it."
+    elif single := _find_single_package(survey):
+        yield f"# {TODO} this repository is one package, whose spec is in {single}/. In the root it is a component;"
+        yield "# sources are found beside it and in SOURCES/. Move it, and commit:"
+        yield from _format_list_of(
+            f"#   git mv {make_comment(quote_path(path))} ." for path in survey.loose_specs
+        )
     elif not survey.components and not survey.root_specs and not survey.spec_folders:
         yield f"# {TODO} pin repositories as submodules below repos/, or write a spec: this commit has neither."
     for spec in survey.root_specs:
@@ -140,7 +148,16 @@ def _format_superproject(survey: Survey) -> Iterator[str]:
     folders = survey.folders if survey.folders or survey.not_components else ("repos",)
     plain = [folder for folder in folders if re.fullmatch(r"[a-z/-]+", folder)]
     listed = ", ".join(folders) if len(plain) == len(folders) else ", ".join(map(format_scalar, folders))
-    yield f"superproject: {{path: ., components: [{listed}], root: {'true' if survey.root_specs else 'false'}}}"
+    root = "true" if survey.root_specs or _find_single_package(survey) else "false"
+    yield f"superproject: {{path: ., components: [{listed}], root: {root}}}"
+
+
+def _find_single_package(survey: Survey) -> str:
+    """The folder with the specs of a repository that is one package and no superproject; "" for another one."""
+    if survey.components or survey.root_specs or survey.spec_folders:
+        return ""
+    folders = {path.rpartition("/")[0] for path in survey.loose_specs}
+    return folders.pop() if len(folders) == 1 and folders <= set(SPEC_FOLDERS) else ""
 
 
 def _describe_component(component: FoundComponent) -> str:
@@ -250,7 +267,7 @@ def _format_repositories(survey: Survey, choice: Choice) -> Iterator[str]:
         yield "  # chooses them. Remove those repositories that your machines have anyway, and add them to `base`."
     for source in mirrors:
         yield from _format_mirror(source, target)
-    if survey.loose_specs:
+    if survey.loose_specs and not _find_single_package(survey):
         count = format_count(len(survey.loose_specs), "spec")
         yield f"# {TODO} no repository builds {count}. A package of a `source: specs` repository has a folder of its"
         yield "# own below the `path` of the repository: move them there. A repository that is one package, with"

@@ -185,6 +185,25 @@ def test_names_of_others_change_nothing(name: str, tmp_path: Path) -> None:
     assert set(config.repositories) == {"el9", "deps/epel"} and config.components == {}
 
 
+def test_a_repository_that_is_one_package_says_how_it_becomes_a_component(tmp_path: Path) -> None:
+    single = Survey("p", COMMIT, loose_specs=("SPECS/p.spec", "SPECS/$(x) y.spec"))
+    assert load(single, make_choice("el9"), tmp_path).superproject.root
+    text = (tmp_path / "repos.yaml").read_text()
+    assert "this repository is one package, whose spec is in SPECS/." in text
+    assert "#   git mv SPECS/p.spec .\n#   git mv 'SPECS/$(x) y.spec' .\n" in text
+    assert "no repository builds" not in text
+    for name in HOSTILE:
+        load(Survey("p", COMMIT, loose_specs=(f"SPECS/{name}.spec",)), make_choice("el9"), tmp_path)
+    # Specs in several folders, or beside components, are no single package.
+    for other in (
+        Survey("p", COMMIT, loose_specs=("SPECS/p.spec", "rpm/p.spec")),
+        Survey("p", COMMIT, loose_specs=("deep/SPECS/p.spec",)),
+        Survey("p", COMMIT, spec_folders=("packages",), loose_specs=("SPECS/p.spec",)),
+    ):
+        assert not load(other, make_choice("el9"), tmp_path).superproject.root
+        assert "no repository builds" in (tmp_path / "repos.yaml").read_text()
+
+
 def test_three_hundred_components_make_a_short_file(tmp_path: Path) -> None:
     many = tuple(FoundComponent(f"repos/{number}", SpecState.FOUND, ("x.spec",)) for number in range(300))
     load(Survey("p", COMMIT, ("repos",), many), make_choice("el9"), tmp_path)
