@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,8 @@ import pytest
 
 from altai_build.config import load_config
 from altai_build.model.ci_result import Installable, InstallCheck
+from altai_build.model.nevra import Nevra
+from altai_build.pipeline import ci_install
 from altai_build.pipeline.ci_install import check_installable
 from altai_build.pipeline.run import Run
 from altai_build.tools.progress import ProgressReporter
@@ -22,7 +25,9 @@ REPOS = """\
 project: p
 targets: {{t: {{mock_config: m, arch: x86_64, base: [{base}]}}}}
 keys: {{k: {{file: key, signs: true}}, os: {{file: "{key}"}}}}
-repositories: {{r: {{source: superproject, target: t, key: k}}}}
+repositories:
+  r: {{source: superproject, target: t, key: k}}
+  deps/epel: {{source: mirror, target: t, url: "{mirror}", key: os, packages: needed}}
 release: {{baseurl: "https://repo.example.org"}}
 """
 TOPIC = [
@@ -41,6 +46,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ThrowawayKey]:
     make_repository(folder / "topic", TOPIC)
     make_repository(folder / "release", [Package("lib", version="2.0"), Package("old", version="1.1")])
     make_repository(folder / "base", [Package("bash"), Package("lib", version="1.0")])
+    make_repository(folder / "mirror", [Package("python-ldap"), Package("python-other")])
     return folder, make_key(folder, "os")
 
 
@@ -54,7 +60,9 @@ def check(
 ) -> InstallCheck:
     folder, key = site
     listed = f'{{name: os, url: "{(folder / base).as_uri()}", key: os}}' if base else ""
-    (scratch / "repos.yaml").write_text(REPOS.format(base=listed, key=key.public))
+    (scratch / "repos.yaml").write_text(
+        REPOS.format(base=listed, key=key.public, mirror=(folder / "mirror").as_uri())
+    )
     run = Run(
         config=load_config(scratch / "repos.yaml"),
         workspace=Workspace(scratch / "ws"),
@@ -114,3 +122,36 @@ def test_without_the_operating_system_nothing_is_known(
     assert "base/os" in gone.reason
     empty = check(site, tmp_path, [])
     assert (empty.answer, empty.names) == (Installable.NO, ())
+
+
+def test_what_waits_for_a_locked_package_is_not_known_to_be_uninstallable(
+    site: tuple[Path, ThrowawayKey], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lock(*names: str) -> None:
+        packages = [
+            SimpleNamespace(
+                nevra=Nevra(name=name, epoch=0, version="1.0", release="1", arch="noarch"),
+                repository="deps/epel",
+            )
+            for name in names
+        ]
+        monkeypatch.setattr(ci_install, "load_lock", lambda path: SimpleNamespace(packages=packages))
+
+    # What it locks is said here, so that the file need not be a whole one.
+    monkeypatch.setattr(ci_install, "lock_path", lambda run: tmp_path / "repos.yaml")
+    lock("python-ldap")
+    found = check(site, tmp_path, ["app", "app-ldap"])
+    reason = "needs packages that deps.lock.yaml locks and no release has yet (python-ldap)"
+    assert found == InstallCheck(Installable.UNKNOWN, ("app",), reason=f"app-ldap {reason}")
+    # Beside what nothing provides, both are named.
+    mixed = check(site, tmp_path, ["app-ldap", "old"])
+    assert mixed.answer is Installable.NO
+    assert mixed.refused["app-ldap"] == reason and "its version is higher" in mixed.refused["old"]
+    # A mirror has more than is locked, and what is released counts as released.
+    lock("python-other", "lib")
+    assert check(site, tmp_path, ["app-ldap"]).answer is Installable.NO
+    shutil.move(site[0] / "mirror", site[0] / "gone")
+    lock("python-ldap")
+    shutil.rmtree(tmp_path / "ws")
+    assert check(site, tmp_path, ["app-ldap"]).answer is Installable.NO
+    shutil.move(site[0] / "gone", site[0] / "mirror")
