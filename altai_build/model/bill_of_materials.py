@@ -25,6 +25,25 @@ class PackageDescription:
     outside: tuple[str, ...] = ()
 
 
+def find_dependents(
+    manifest: Manifest, descriptions: Mapping[str, PackageDescription]
+) -> dict[str, tuple[str, ...]]:
+    """Path of each package of a release → the names of other packages that need it, sorted.
+
+    These are the packages that require something it provides; of a mirrored one also those for which it was locked.
+    """
+    names = {package.path: package.name for package in manifest.packages}
+    dependents: dict[str, set[str]] = {path: set() for path in names}
+    for path, description in descriptions.items():
+        for needed in description.needs:
+            if path in names and needed in names:
+                dependents[needed].add(names[path])
+    for package in manifest.packages:
+        if isinstance(package.origin, MirrorOrigin):
+            dependents[package.path].update(package.origin.needed_by)
+    return {path: tuple(sorted(found - {names[path]})) for path, found in dependents.items()}
+
+
 @dataclass(frozen=True)
 class BillOfMaterials:
     """A release with everything that its bills of materials say."""

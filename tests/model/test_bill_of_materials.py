@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from altai_build.model.bill_of_materials import BillOfMaterials, PackageDescription
+from altai_build.model.bill_of_materials import BillOfMaterials, PackageDescription, find_dependents
+from altai_build.model.release import MirrorOrigin
 from tests.kit.manifests import component, manifest, package
 
 
@@ -29,3 +30,21 @@ def test_the_supplier_of_a_mirrored_package_is_its_vendor_else_its_signer() -> N
         "EPEL (6)",
         "",
     ]
+
+
+def test_dependents_are_what_requires_a_package_and_what_it_was_locked_for() -> None:
+    mirrored = MirrorOrigin("https://example.org/x.rpm", "f" * 64, ("nova", "glance"))
+    own = component("repos/thing", "c" * 40)
+    source, app = package("thing-1-1.src", own), package("app-1-1.noarch", own)
+    thing, lib = package("thing-1-1.noarch", own), package("lib-1-1.noarch", mirrored)
+    descriptions = {
+        app.path: PackageDescription(needs=(thing.path, lib.path, "gone/x.rpm")),
+        thing.path: PackageDescription(needs=(thing.path,)),
+        "other/y.rpm": PackageDescription(needs=(thing.path,)),
+    }
+    assert find_dependents(manifest("1", [source, app, thing, lib]), descriptions) == {
+        source.path: (),
+        app.path: (),
+        thing.path: ("app",),
+        lib.path: ("app", "glance", "nova"),
+    }

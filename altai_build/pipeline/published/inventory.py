@@ -5,7 +5,6 @@ What reads repository metadata is imported where that is asked for: the search f
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,6 @@ from altai_build.model.suggestion import suggest
 from altai_build.tools.openpgp.keyfile import read_user_ids
 
 if TYPE_CHECKING:
-    from altai_build.model.bill_of_materials import PackageDescription
     from altai_build.pipeline.published.catalog import Catalog
     from altai_build.pipeline.published.manifest_trust import CheckedManifest, ManifestReader
     from altai_build.pipeline.published.matching import Query
@@ -32,6 +30,7 @@ def list_packages(run: Run, release: CheckedManifest) -> tuple[InventoryEntry, .
     A key file that cannot be read is a warning: the fingerprint of the signer is in release.json. Raises InputError
     when the metadata cannot be read.
     """
+    from altai_build.model.bill_of_materials import find_dependents
     from altai_build.tools.solver.describe import describe_packages
 
     directory, manifest = release.directory, release.manifest
@@ -45,31 +44,16 @@ def list_packages(run: Run, release: CheckedManifest) -> tuple[InventoryEntry, .
                 f"{error.why}"
             )
     descriptions = describe_packages(_read_repositories(release), cache=run.workspace.cache / "solv")
-    dependents = _find_dependents(manifest, descriptions)
+    dependents = find_dependents(manifest, descriptions)
     return tuple(
         InventoryEntry(
             package=package,
             signer_name=names.get(package.signer.fingerprint, ""),
             license=descriptions[package.path].license if package.path in descriptions else "",
-            needed_by=package.origin.needed_by
-            if isinstance(package.origin, MirrorOrigin)
-            else tuple(sorted(dependents[package.name] - {package.name})),
+            needed_by=dependents[package.path],
         )
         for package in manifest.packages
     )
-
-
-def _find_dependents(
-    manifest: Manifest, descriptions: Mapping[str, PackageDescription]
-) -> dict[str, set[str]]:
-    """Package name → names of the packages in the release that require something it provides."""
-    names = {package.path: package.name for package in manifest.packages}
-    dependents: dict[str, set[str]] = defaultdict(set)
-    for path, description in descriptions.items():
-        for needed in description.needs:
-            if path in names and needed in names:
-                dependents[names[needed]].add(names[path])
-    return dependents
 
 
 def find_matches(run: Run, reader: ManifestReader, catalog: Catalog, query: str) -> tuple[PackageMatch, ...]:

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from altai_build.model.bill_of_materials import find_dependents
 from altai_build.model.release import (
     ComponentOrigin,
     Manifest,
-    MirrorOrigin,
     Origin,
     ReleasedPackage,
     SpecOrigin,
@@ -72,26 +72,21 @@ def make_package_rows(inputs: ReportInputs) -> tuple[PackageRow, ...]:
     if isinstance(inputs.previous, PreviousRelease):
         changes = {change.new.path: change for change in inputs.previous.diff.changes if change.new}
     sources = {package.file: package.path for package in manifest.packages if package.is_source}
-    needed_by = _find_dependents(manifest, inputs.descriptions)
+    is_unknown = isinstance(inputs.descriptions, Unknown)
+    # Without the repodata only what mirrored packages were locked for is known.
+    needed_by = find_dependents(
+        manifest, {} if isinstance(inputs.descriptions, Unknown) else inputs.descriptions
+    )
     return tuple(
-        _make_package_row(package, inputs.descriptions, changes, sources, needed_by)
+        _make_package_row(
+            package,
+            inputs.descriptions,
+            changes,
+            sources,
+            None if is_unknown and not needed_by[package.path] else needed_by[package.path],
+        )
         for package in sorted(manifest.packages, key=lambda package: (package.repository, package.file))
     )
-
-
-def _find_dependents(
-    manifest: Manifest, descriptions: Descriptions | Unknown
-) -> dict[str, tuple[str, ...]] | None:
-    """Package → the names of the packages that need it; None where that is not known."""
-    if isinstance(descriptions, Unknown):
-        return None
-    names = {package.path: package.name for package in manifest.packages}
-    dependents: dict[str, set[str]] = defaultdict(set)
-    for path, description in descriptions.items():
-        for needed in description.needs:
-            if path in names and needed in names:
-                dependents[needed].add(names[path])
-    return {path: tuple(sorted(dependents[path] - {names[path]})) for path in names}
 
 
 def _make_package_row(
@@ -99,14 +94,11 @@ def _make_package_row(
     descriptions: Descriptions | Unknown,
     changes: Mapping[str, PackageChange] | None,
     sources: Mapping[str, str],
-    dependents: Mapping[str, tuple[str, ...]] | None,
+    needed_by: tuple[str, ...] | None,
 ) -> PackageRow:
     change, replaces = _describe_change(package, changes)
     origin, title, url = _describe_origin(package.origin)
     described = None if isinstance(descriptions, Unknown) else descriptions.get(package.path)
-    needed_by = None if dependents is None else dependents[package.path]
-    if isinstance(package.origin, MirrorOrigin) and package.origin.needed_by:
-        needed_by = tuple(sorted({*package.origin.needed_by, *(needed_by or ())}))
     return PackageRow(
         package=package,
         summary=described.summary if described else "",
