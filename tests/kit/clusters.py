@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from altai_build.model.cluster import TlsFiles
 from altai_build.tools.dask.messages import FileReference
 from tests.kit.cli import ROOT
 
@@ -46,12 +47,12 @@ class Cluster:
     """A scheduler; its workers are started in folders below `folder`."""
 
     folder: Path
-    tls: Sequence[str] = ()  # files: authority, certificate, key
+    tls: TlsFiles | None = None
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
     address: str = ""
 
     def __enter__(self) -> Cluster:
-        scheduler = self._start("scheduler", ["-c", _SCHEDULER, *self.tls])
+        scheduler = self._start("scheduler", ["-c", _SCHEDULER, *self._tls_files()])
         assert scheduler.stdout is not None
         self.address = scheduler.stdout.readline().strip()
         assert self.address, (self.folder / "scheduler.log").read_text()
@@ -62,12 +63,10 @@ class Cluster:
             self.stop(process)
 
     def start_worker(self, name: str, *words: str, slots: int = 1) -> subprocess.Popen[str]:
-        """A worker; returns when it has said what it offers. `wait_for_worker` waits until it is connected."""
+        """A worker; returns when it has said what it offers. `wait_for_log` waits until it is connected."""
         options = ["--scheduler", self.address, "--slots", str(slots), "--name", name]
-        if self.tls:
-            options += [
-                word for pair in zip(("--tls-ca", "--tls-cert", "--tls-key"), self.tls) for word in pair
-            ]
+        pairs = zip(("--tls-ca", "--tls-cert", "--tls-key"), self._tls_files())
+        options += [word for pair in pairs for word in pair]
         command = [
             "worker",
             "--workspace",
@@ -95,10 +94,8 @@ class Cluster:
             assert time.monotonic() < deadline, self.read_log(name)
             time.sleep(0.05)
 
-    def stop(self, process: subprocess.Popen[str], *, kill: bool = False) -> None:
-        """End a process, by a signal that it cannot handle or by the end of its input."""
-        if kill:
-            process.kill()
+    def stop(self, process: subprocess.Popen[str]) -> None:
+        """End a process by the end of its input."""
         assert process.stdin is not None
         process.stdin.close()
         try:
@@ -107,6 +104,9 @@ class Cluster:
             process.kill()
             if process.stdout is not None:
                 process.stdout.close()
+
+    def _tls_files(self) -> list[str]:
+        return [] if self.tls is None else [str(self.tls.ca), str(self.tls.cert), str(self.tls.key)]
 
     def _start(self, name: str, arguments: Sequence[str]) -> subprocess.Popen[str]:
         self.folder.mkdir(exist_ok=True)

@@ -127,6 +127,7 @@ class DaskExecutor:
             incoming=incoming,
             live_log=job.request.result_dir / BUILD_LOG,
             most_bytes=min(_MOST_RESULT_BYTES, (limits.file or _MOST_RESULT_BYTES) * 2),
+            keep_free=limits.free or 0,
         )
         sent = _SentJob(job, environment, priority, served, self._server.add(served), reference)
         self._by_folder[job.request.result_dir] = sent

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import re
 import secrets
+import shutil
 import socket
 import threading
 import time
@@ -62,6 +63,7 @@ class ServedJob:
     incoming: Path  # the folder for what attempts send
     live_log: Path  # what the build of the newest attempt prints, while it runs
     most_bytes: int  # that one attempt may send
+    keep_free: int = 0  # bytes of the disk that nothing may take
     attempts: dict[str, Attempt] = field(default_factory=dict)
     is_over: bool = False  # ended or cancelled: who still works for it is told to stop
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -261,6 +263,10 @@ class _Handler(BaseHTTPRequestHandler):
                 raise Refused(
                     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                     f"{attempt.worker} sent more than {job.most_bytes} bytes",
+                )
+            if shutil.disk_usage(attempt.folder).free - size < job.keep_free:
+                raise Refused(
+                    HTTPStatus.INSUFFICIENT_STORAGE, f"no space is left here for {name} of {attempt.worker}"
                 )
             attempt.taken += size
             attempt.arrived[name] = ("", -1)

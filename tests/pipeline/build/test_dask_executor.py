@@ -24,6 +24,7 @@ from altai_build.tools.dask.client import Done, Event, Failed, Killed, Scheduler
 from altai_build.tools.dask.store import FileStore
 from altai_build.workspace import Workspace
 from tests.kit.builders import HostSite, noarch_component
+from tests.kit.certificates import make_cluster_certificates
 from tests.kit.clusters import Cluster
 
 OFFER = f"altai-build {__version__}, host 1, x86_64"
@@ -273,13 +274,14 @@ def test_an_interrupt_ends_the_builds_on_workers(played: Played, monkeypatch: py
 
 
 def test_workers_build_what_this_machine_builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The whole: a scheduler and two workers, each a process of its own."""
+    """The whole: a scheduler and two workers, each a process of its own, with the certificates of a cluster."""
+    tls = make_cluster_certificates(tmp_path / "tls")
     site = HostSite.create(tmp_path, monkeypatch)
     site.world.component("repos/lib", noarch_component("lib"))
     site.world.component("repos/app", noarch_component("app", "lib"))
     site.world.component("repos/broken", noarch_component("broken", build="exit 1"))
     site.world.pin()
-    with Cluster(tmp_path / "cluster") as cluster:
+    with Cluster(tmp_path / "cluster", tls) as cluster:
         for name in ("one", "two"):
             cluster.start_worker(name)
         local = site.build()
@@ -289,8 +291,9 @@ def test_workers_build_what_this_machine_builds(tmp_path: Path, monkeypatch: pyt
             site.run,
             workspace=Workspace(tmp_path / "other"),
             executor="dask",
-            cluster=ClusterSettings(scheduler=cluster.address),
+            cluster=ClusterSettings(scheduler=cluster.address, tls=tls),
         )
+        assert cluster.address.startswith("tls://")
         sent = HostSite(site.world, run).build()
     assert summarize(sent) == summarize(local)
     assert {key for _, key, _, _ in summarize(sent)} == {key for _, key, _, _ in summarize(local)}

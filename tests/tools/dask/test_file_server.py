@@ -162,6 +162,17 @@ def test_wrong_bytes_and_too_many_are_refused_with_the_workers_name(
     ]
 
 
+def test_nobody_fills_the_disk_of_the_run(server: FileServer, tmp_path: Path) -> None:
+    job, client = serve(server, tmp_path)
+    attempt, name = client.begin("worker-1"), next(iter(server.jobs))
+    job.keep_free = 1 << 60
+    place = f"/jobs/{name}/attempts/{attempt}/f/{refer(b'x').sha256}"
+    assert ask(server, "PUT", place, job.token, b"x") == 507
+    assert server.refusals == ["127.0.0.1: no space is left here for f of worker-1"]
+    job.keep_free = 0
+    assert ask(server, "PUT", place, job.token, b"x") == 201
+
+
 def test_names_of_workers_and_the_number_of_attempts_are_limited(
     server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
