@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from altai_build.errors import quote_path
+from altai_build.model.build import FailureKind
 from altai_build.model.run_summary import (
     Failure,
     describe_failures,
@@ -70,10 +71,18 @@ def print_failures(reporter: ProgressReporter, failures: Sequence[Failure]) -> N
         reporter.warn(text)
 
 
-def print_fix(reporter: ProgressReporter, *, is_worktree: bool, kept: str) -> None:
-    """Print how to go on after a failure; `kept` is what is not done again."""
+def print_fix(reporter: ProgressReporter, *, is_worktree: bool, kept: str, how: str = "") -> None:
+    """Print how to go on after a failure; `kept` is what is not done again, `how` a hint to what fixes it."""
     commit = "" if is_worktree else ", commit,"
-    reporter.info(f"next: fix it{commit} and rerun the command; {kept}")
+    reporter.info(f"next: fix it{f' ({how})' if how else ''}{commit} and rerun the command; {kept}")
+
+
+def describe_fix(rows: Sequence[BuildResult]) -> str:
+    """A hint to what fixes the failures, where all of them are of a kind for which the log says little."""
+    if all(row.failure is FailureKind.DEPENDENCIES and row.log is None for row in list_failed(rows)):
+        provider = "a component, or a repository in the mock configuration"
+        return f"BuildRequires of the spec, or add what provides it: {provider}"
+    return ""
 
 
 def print_end(
@@ -87,7 +96,9 @@ def print_end(
         run.reporter.info(line)
     print_log_command(app, run.reporter, rows)
     if list_failed(rows):
-        print_fix(run.reporter, is_worktree=is_worktree, kept="finished builds are reused")
+        print_fix(
+            run.reporter, is_worktree=is_worktree, kept="finished builds are reused", how=describe_fix(rows)
+        )
 
 
 def print_log_command(app: App, reporter: ProgressReporter, rows: Sequence[BuildResult]) -> None:
