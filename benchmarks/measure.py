@@ -7,6 +7,7 @@ import importlib.util
 import math
 import os
 import platform
+import resource
 import shutil
 import statistics
 import subprocess
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTBED = Path("/var/cache/altai-build/testbed")
@@ -46,7 +48,32 @@ def make_parser(doc: str | None, *, rounds: int) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_number(parser, "--rounds", rounds, "rounds; in each, all variants run once")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the growth curve to FILE")
+    parser.add_argument(
+        "--cpu",
+        action=_MeasureProcessorTime,
+        nargs=0,
+        help="measure processor time, of child processes too, instead of the time on the clock: for a busy machine",
+    )
     return parser
+
+
+class _MeasureProcessorTime(argparse.Action):
+    """Measure processor time from now on."""
+
+    def __call__(self, *_: object) -> None:
+        Variant.clock = processor_time
+
+
+def processor_time() -> float:
+    """Seconds that this process and its ended children have computed, in user and system mode."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def add_parts(parser: argparse.ArgumentParser, *parts: str) -> None:
+    """Add `--only`: the parts of the benchmark that are measured; all of them without it."""
+    text = f"measure these parts alone: {', '.join(parts)}"
+    parser.add_argument("--only", nargs="+", choices=parts, default=parts, metavar="PART", help=text)
 
 
 def add_number(parser: argparse.ArgumentParser, option: str, default: int, what: str) -> None:
@@ -126,17 +153,18 @@ class Variant:
     peer: str = ""
     rounds: int = sys.maxsize
     status: int = 0
+    clock: ClassVar[Callable[[], float]] = time.perf_counter
 
     def seconds(self) -> float:
         """Do the work; returns how long it took."""
         if self.before is not None:
             self.before()
-        begin = time.perf_counter()
+        begin = Variant.clock()
         if callable(self.work):
             self.work()
         else:
             run(self.work, cwd=self.cwd, environment=self.environment, status=self.status)
-        return time.perf_counter() - begin
+        return Variant.clock() - begin
 
     def is_absent(self) -> bool:
         """True when the peer is not installed."""

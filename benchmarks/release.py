@@ -32,11 +32,28 @@ from altai_build.tools.rpm.header import read_header  # noqa: E402
 from altai_build.workspace import Workspace  # noqa: E402
 from benchmarks import measure  # noqa: E402
 from benchmarks.chroot import DEFAULTS, OVERLAY, REPOS, in_overlay, mock_variants, rebuild  # noqa: E402
-from benchmarks.measure import AUTHOR, CPUS, OURS, ROOT, TESTBED, Times, Variant, ratios, removing, run  # noqa: E402
+from benchmarks.measure import (  # noqa: E402
+    AUTHOR,
+    CPUS,
+    OURS,
+    PYTHON,
+    ROOT,
+    TESTBED,
+    Times,
+    Variant,
+    ratios,
+    removing,
+    run,
+)
 from benchmarks.srpms import make_superproject  # noqa: E402
 
 # a small component that no other component is built with
 CHANGED = "bottle"
+_IMPORTS = (
+    "import altai_build.cli.main, altai_build.cli.release, altai_build.pipeline.release.run\n"
+    "import altai_build.pipeline.published.releases_page\n"
+    "from altai_build.stages.provenance import load_libraries; load_libraries()"
+)
 _BARE, _OURS, _MOCK = "bare overlays", "ours", f"{OVERLAY}, once for each"
 
 
@@ -206,7 +223,7 @@ def measure_sample(
     measure.print_times(f"Releases of the sample, {len(builds.srpms)} components built", times, "changed")
     serial = builds.one_at_a_time(releases, folder / "mock-all", testbed, max(1, rounds // 2))
     return [
-        ("everything built / bare overlays", ratios(times, everything.name, overlays), 1.3),
+        ("everything built / bare overlays", ratios(times, everything.name, overlays), 1.1),
         (
             "everything built / builds by mock, overlay plugin",
             ratios({**times, **serial}, everything.name, _MOCK),
@@ -217,8 +234,42 @@ def measure_sample(
         (f"one changed / {CHANGED} by {OVERLAY}", ratios(times, changed, OVERLAY), 1 / 2.5),
         (f"one changed / {CHANGED} by {DEFAULTS}", ratios(times, changed, DEFAULTS), 1 / 15),
         ("nothing changed / everything built", ratios(times, nothing.name, everything.name), 0.2),
-        ("nothing changed / change detection", ratios(times, nothing.name, "changed"), 3),
+        ("nothing changed / change detection", ratios(times, nothing.name, "changed"), 10),
     ]
+
+
+def measure_one(releases: Releases, folder: Path, testbed: Path, rounds: int) -> list[measure.Target]:
+    """A release with one component changed, beside mock for its package alone, and what each release takes."""
+    rows = json.loads(run([*releases.front, "build", CHANGED, "--json"]))
+    (srpm,) = (Path(row["srpm"]) for row in rows if row["component"] == CHANGED)
+    kept = shutil.copyfile(srpm, folder / srpm.name)
+    changed, nothing = "release, one changed", releases.variants()[1]
+    times = measure.take_turns(
+        [
+            Variant(changed, releases.release, before=lambda: change(releases)),
+            nothing,
+            *mock_variants(folder / "mock-one", testbed, [kept], settings=[OVERLAY]),
+        ],
+        rounds,
+    )
+    measure.print_times(f"A release with {CHANGED} changed", times, nothing.name)
+    return [(f"one changed / {CHANGED} by {OVERLAY}", ratios(times, changed, OVERLAY), 1 / 2.5)]
+
+
+def measure_nothing(releases: Releases, rounds: int) -> list[measure.Target]:
+    """A release with nothing changed, and the parts that it cannot do without."""
+    nothing = releases.variants()[1]
+    times = measure.take_turns(
+        [
+            Variant("changed", [*releases.front, "changed"]),
+            nothing,
+            Variant("part: imports, with the start of Python", [PYTHON, "-c", _IMPORTS]),
+            Variant("part: verify", [*releases.front, "verify", "latest"]),
+        ],
+        rounds,
+    )
+    measure.print_times("A release with nothing changed", times, "changed")
+    return [("nothing changed / change detection", ratios(times, nothing.name, "changed"), 10)]
 
 
 def measure_by_releases(releases: Releases, count: int, svg: Path | None) -> None:
@@ -249,19 +300,28 @@ def main() -> None:
     )
     measure.add_number(parser, "--jobs", CPUS, "parallel jobs")
     parser.add_argument("--testbed", type=Path, default=TESTBED, metavar="DIR", help=f"default: {TESTBED}")
+    measure.add_parts(parser, "releases", "sample", "nothing", "one", "components")
     arguments = parser.parse_args()
-    testbed, jobs = arguments.testbed, arguments.jobs
+    testbed, jobs, only = arguments.testbed, arguments.jobs, arguments.only
     with measure.scratch("release", "git", "rpmbuild", createrepo_program(), "gpg", "mock") as folder:
         releases = make_sample(folder / "sample", testbed, jobs)
-        measure_by_releases(releases, arguments.releases, arguments.svg)
-        targets = measure_sample(releases, folder, testbed, jobs, arguments.rounds)
+        targets: list[measure.Target] = []
+        if "releases" in only:
+            measure_by_releases(releases, arguments.releases, arguments.svg)
+        if "sample" in only:
+            targets += measure_sample(releases, folder, testbed, jobs, arguments.rounds)
+        if "nothing" in only:
+            targets += measure_nothing(releases, arguments.rounds)
+        if "one" in only:
+            targets += measure_one(releases, folder, testbed, arguments.rounds)
 
         def generated(components: int) -> list[Variant]:
             return make_generated(folder / f"of{components}", components, testbed, jobs).variants()
 
-        curves = measure.measure_growth(arguments.sizes, generated, arguments.rounds)
-        title = "Time of a release by number of components"
-        measure.print_growth(title, "components", curves, arguments.svg_components)
+        if "components" in only:
+            curves = measure.measure_growth(arguments.sizes, generated, arguments.rounds)
+            title = "Time of a release by number of components"
+            measure.print_growth(title, "components", curves, arguments.svg_components)
     measure.print_targets(targets)
 
 

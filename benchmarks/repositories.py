@@ -182,19 +182,25 @@ def main() -> None:
     measure.add_sizes(parser, "50,200,800", "packages")
     measure.add_number(parser, "--files", 10_000, "files to link")
     measure.add_number(parser, "--megabytes", 256, "megabytes to hash")
+    measure.add_parts(parser, "metadata", "links", "hashes", "growth")
     arguments = parser.parse_args()
+    only, targets = arguments.only, list[measure.Target]()
     with measure.scratch("repositories", createrepo_program(), "openssl", "sha256sum") as folder:
-        targets = measure_metadata(folder, arguments.packages, arguments.rounds)
-        targets += measure_links(folder, arguments.files, arguments.rounds)
-        targets += measure_hashes(folder, arguments.megabytes, arguments.rounds)
+        if "metadata" in only:
+            targets += measure_metadata(folder, arguments.packages, arguments.rounds)
+        if "links" in only:
+            targets += measure_links(folder, arguments.files, arguments.rounds)
+        if "hashes" in only:
+            targets += measure_hashes(folder, arguments.megabytes, arguments.rounds)
 
         def grown(count: int) -> list[Variant]:
             packages = folder / f"{count}"
             make_packages(packages, count)
             return metadata(folder, packages)
 
-        curves = measure.measure_growth(arguments.sizes, grown, max(3, arguments.rounds // 2))
-        measure.print_growth("Repository metadata", "packages", curves, arguments.svg)
+        if "growth" in only:
+            curves = measure.measure_growth(arguments.sizes, grown, max(3, arguments.rounds // 2))
+            measure.print_growth("Repository metadata", "packages", curves, arguments.svg)
     measure.print_targets(targets)
 
 

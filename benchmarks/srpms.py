@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from benchmarks import measure  # noqa: E402
-from benchmarks.measure import AUTHOR, OURS, Variant, ratios, removing, run  # noqa: E402
+from benchmarks.measure import AUTHOR, HELLO, OURS, PYTHON, Variant, ratios, removing, run  # noqa: E402
 from tests.kit.superprojects import World, make_files  # noqa: E402
 
 # Without stamp, checks, sandbox and cache key. $1: a folder, $2: the list, $3: the number of parallel jobs.
@@ -45,6 +45,9 @@ while IFS='|' read -r -u 9 store commit rest; do
     (cd "$store" && ayer-rpm --treeish "$commit" --builddir "$1" >/dev/null)
 done 9<"$2"
 """
+_IMPORTS = (
+    "import altai_build.cli.main, altai_build.pipeline.build.srpm_cache, altai_build.pipeline.build.srpms"
+)
 
 
 @dataclass(frozen=True)
@@ -205,54 +208,73 @@ def main() -> None:
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="its repos.yaml, if it is in another folder"
     )
+    measure.add_parts(parser, "all", "one", "growth")
     arguments = parser.parse_args()
-    jobs = arguments.jobs
     with measure.scratch("srpms", "git", "rpmbuild", "bwrap", "ayer-rpm", "tito") as folder:
         options = ["--config", str(arguments.config)] if arguments.config else []
         superproject = arguments.superproject or make_superproject(
             folder / "main", arguments.components, arguments.kilobytes
         )
         bench = Bench(folder, superproject, options)
-        everything = bench.components
-        times = measure.take_turns(
-            [
-                bench.bare("bare", everything),
-                bench.bare("bare, in parallel", everything, jobs),
-                bench.ayer("ayer-rpm", everything),
-                bench.made("ours", 1, everything),
-                bench.made("ours, in parallel", jobs, everything),
-                Variant("ours, nothing changed", bench.ours(1, kept=True)),
-            ],
-            arguments.rounds,
-        )
-        measure.print_times(f"{len(everything)} components ({jobs} jobs in parallel)", times, "bare")
-        smallest = min(everything, key=lambda component: component.size)
-        alone = measure.take_turns(
-            [
-                bench.bare("bare", [smallest]),
-                bench.ayer("ayer-rpm", [smallest]),
-                bench.tito(smallest),
-                bench.made("ours", 1, [smallest]),
-            ],
-            arguments.rounds,
-        )
-        measure.print_times(
-            f"{smallest.name} alone, a source package of {smallest.size / 1e3:.0f} kB", alone, "bare"
-        )
-        if arguments.superproject is None:
+        targets: list[measure.Target] = []
+        if "all" in arguments.only:
+            targets += measure_all(bench, arguments.jobs, arguments.rounds)
+        if "one" in arguments.only:
+            targets += measure_one(bench, arguments.rounds)
+        if "growth" in arguments.only and arguments.superproject is None:
             show_growth(folder, arguments.sizes, arguments.svg)
-    measure.print_targets(
+    measure.print_targets(targets)
+
+
+def measure_all(bench: Bench, jobs: int, rounds: int) -> list[measure.Target]:
+    """The source packages of all components."""
+    everything = bench.components
+    times = measure.take_turns(
         [
-            ("one at a time / bare", ratios(times, "ours", "bare"), 1.15),
-            ("one at a time / bare (long-term goal)", ratios(times, "ours", "bare"), 0.8),
-            ("one at a time / ayer-rpm", ratios(times, "ours", "ayer-rpm"), 0.55),
-            ("in parallel / bare, one at a time", ratios(times, "ours, in parallel", "bare"), 0.75),
-            ("in parallel / ayer-rpm", ratios(times, "ours, in parallel", "ayer-rpm"), 0.35),
-            ("nothing changed / bare", ratios(times, "ours, nothing changed", "bare"), 0.05),
-            (f"{smallest.name} alone / ayer-rpm", ratios(alone, "ours", "ayer-rpm"), 0.7),
-            (f"{smallest.name} alone / tito", ratios(alone, "ours", "tito build --srpm"), 0.2),
-        ]
+            bench.bare("bare", everything),
+            bench.bare("bare, in parallel", everything, jobs),
+            bench.ayer("ayer-rpm", everything),
+            bench.made("ours", 1, everything),
+            bench.made("ours, in parallel", jobs, everything),
+            Variant("ours, nothing changed", bench.ours(1, kept=True)),
+        ],
+        rounds,
     )
+    measure.print_times(f"{len(everything)} components ({jobs} jobs in parallel)", times, "bare")
+    return [
+        ("one at a time / bare", ratios(times, "ours", "bare"), 1.15),
+        ("one at a time / bare (long-term goal)", ratios(times, "ours", "bare"), 0.8),
+        ("one at a time / ayer-rpm", ratios(times, "ours", "ayer-rpm"), 0.55),
+        ("in parallel / bare, one at a time", ratios(times, "ours, in parallel", "bare"), 0.65),
+        ("in parallel / ayer-rpm", ratios(times, "ours, in parallel", "ayer-rpm"), 0.35),
+        ("nothing changed / bare", ratios(times, "ours, nothing changed", "bare"), 0.05),
+    ]
+
+
+def measure_one(bench: Bench, rounds: int) -> list[measure.Target]:
+    """The source package of the smallest component alone, and the parts that it cannot do without."""
+    smallest = min(bench.components, key=lambda component: component.size)
+    reader = [PYTHON, "-I", "-m", "altai_build.tools.spec.reader_child"]
+    alone = measure.take_turns(
+        [
+            bench.bare("bare", [smallest]),
+            bench.ayer("ayer-rpm", [smallest]),
+            bench.tito(smallest),
+            bench.made("ours", 1, [smallest]),
+            Variant("part: start of Python and click", HELLO),
+            Variant("part: start of the reader of specs", reader),
+            Variant("part: imports, with the start", [PYTHON, "-c", _IMPORTS]),
+            Variant("ours, nothing changed", bench.ours(1, smallest.name, kept=True)),
+        ],
+        rounds,
+    )
+    measure.print_times(
+        f"{smallest.name} alone, a source package of {smallest.size / 1e3:.0f} kB", alone, "bare"
+    )
+    return [
+        (f"{smallest.name} alone / ayer-rpm", ratios(alone, "ours", "ayer-rpm"), 1.0),
+        (f"{smallest.name} alone / tito", ratios(alone, "ours", "tito build --srpm"), 0.2),
+    ]
 
 
 def show_growth(folder: Path, sizes: list[int], svg: Path | None) -> None:

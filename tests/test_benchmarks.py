@@ -59,6 +59,25 @@ def test_a_ratio_is_computed_within_each_round() -> None:
     assert ratios(times, "ours", "absent") == ratios(times, "absent", "ours") == []
 
 
+def test_processor_time_counts_children_and_does_not_count_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Variant, "clock", Variant.clock)
+    arguments = measure.make_parser("", rounds=1).parse_args(["--cpu", "--rounds", "3"])
+    assert (Variant.clock, arguments.rounds) == (measure.processor_time, 3)
+    waits = Variant("waits", ["sleep", "1"]).seconds()
+    works = Variant("works", [sys.executable, "-c", "sum(range(8_000_000))"]).seconds()
+    assert 0 < waits < works
+
+
+def test_parts_of_a_benchmark_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = measure.make_parser("", rounds=1)
+    measure.add_parts(parser, "all", "one", "growth")
+    assert list(parser.parse_args([]).only) == ["all", "one", "growth"]
+    assert parser.parse_args(["--only", "one", "growth"]).only == ["one", "growth"]
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--only", "none"])
+    assert "invalid choice: 'none'" in capsys.readouterr().err
+
+
 def test_what_was_not_measured_is_neither_met_nor_missed(capsys: pytest.CaptureFixture[str]) -> None:
     measure.print_targets([("a", [1.0, 3.0, 1.2], 1.3), ("b", [1234.5], 1 / 70), ("c", [], 5)])
     assert capsys.readouterr().out.splitlines()[3:] == [
