@@ -25,6 +25,7 @@ from altai_build.errors import VerificationError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from altai_build.model.build import BuildResult
     from altai_build.model.unit_tests import TestResult
 
 
@@ -96,7 +97,7 @@ def test(
       altai-build test --lock
       altai-build test --baseline main/coverage.json --require-goals
     """
-    from altai_build.cli.run_end import print_fix
+    from altai_build.cli.run_end import print_fix, print_log_command
     from altai_build.cli.test_locking import lock_requirements
     from altai_build.cli.test_report import (
         choose_exit_code,
@@ -133,9 +134,11 @@ def test(
         released = open_released_builds(run, against)
         find_released = released.find if released is not None else None
         results: Sequence[TestResult] = ()
+        built: Sequence[BuildResult] = ()
         if plan.suites:
             locked = fetch_locked(run, plan)
             build_run = build_all(run, plan.build_plan, find_released=find_released)
+            built = build_run.rows
             results = run_tests(run, plan, build_run, run_all=run_all, affected=affected, locked=locked)
         coverage = measure_coverage(run, plan, results, before)
     exit_code = choose_exit_code(results, is_named=bool(components))
@@ -151,5 +154,6 @@ def test(
     else:
         print_results(run.reporter, results, changed_since, coverage, time.monotonic() - started)
         if any(result.status.is_bad for result in results):
+            print_log_command(app, run.reporter, built)
             print_fix(run.reporter, is_worktree=worktree, kept="what has passed is not run again")
     return exit_code

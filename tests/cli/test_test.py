@@ -62,6 +62,8 @@ def test_failures_are_named_and_written(site: HostSite, tmp_path: Path) -> None:
     answer = site.call("test", "bad", "none", "-o", str(out))
     assert answer.code == 5
     assert "bad: 1 test failed\n  test_it.Case: test_bad: AssertionError: 1 != 2\n  log: " in answer.err
+    last = answer.err.splitlines()[-1]
+    assert last == "next: fix it, commit, and rerun the command; what has passed is not run again"
     written = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
     assert written == [
         "bad/junit.xml", "bad/suite.log", "coverage.html", "coverage.json", "coverage.md", "result.json",
