@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.tools.sandbox import cgroup
+from tests.kit.builds import SHARED_ROOTS
 from tests.kit.releases import Materials, make_materials, make_release, make_release_contents
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,8 +70,11 @@ def control_groups(require: Require) -> Path:
 
 
 @pytest.fixture(scope="session")
-def testbed(require: Require) -> Path:
+def testbed(require: Require, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the testbed, which scripts/make-testbed makes or reuses."""
+    place = tmp_path_factory.getbasetemp()
+    # Each process of pytest-xdist has a folder in the one of the test run.
+    SHARED_ROOTS[:] = [(place.parent if "PYTEST_XDIST_WORKER" in os.environ else place) / "roots"]
     folder = Path(os.environ.get("ALTAI_TESTBED") or "/var/cache/altai-build/testbed")
     require(os.geteuid() == 0, "the testbed and builds in chroots need root")
     made = subprocess.run(

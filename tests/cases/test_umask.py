@@ -10,7 +10,7 @@ from tests.kit.superprojects import World
 
 
 def test_builds_succeed_with_the_same_bytes_whatever_the_umask_is(testbed: Path, tmp_path: Path) -> None:
-    """Each with buildroots of its own, so that the packages in these are installed with that umask as well."""
+    """Each other umask with buildroots of its own, whose packages are installed with that umask as well."""
     packages = {}
     for umask in (0o022, 0o077, 0o000):
         folder = tmp_path / f"{umask:o}"
@@ -20,7 +20,8 @@ def test_builds_succeed_with_the_same_bytes_whatever_the_umask_is(testbed: Path,
         world.pin()
         before = os.umask(umask)
         try:
-            rows = Site(world=world, testbed=testbed, workspace=folder / "ws").build()
+            site = Site(world=world, testbed=testbed, workspace=folder / "ws", own_roots=umask != before)
+            rows = site.build()
         finally:
             os.umask(before)
         packages[umask] = [Path(rpm).read_bytes() for row in rows.values() for rpm in row["rpms"]]

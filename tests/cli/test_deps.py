@@ -15,6 +15,7 @@ from urllib.parse import quote
 import pytest
 import yaml
 
+from tests.kit.builds import link_roots
 from tests.kit.cli import CliResult, altai_build
 from tests.kit.keys import make_key
 from tests.kit.repositories import (
@@ -134,6 +135,7 @@ def site(testbed: Path, tmp_path: Path) -> Iterator[Site]:
             )
         )
         site = Site(altai=altai, world=world, testbed=testbed, url=url, faults=faults)
+        link_roots(altai / ".altai-build")
         site.component(CLIENT)
         yield site
 

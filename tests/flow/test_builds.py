@@ -61,7 +61,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def new_site(testbed: Path, folder: Path) -> Callable[[str], Site]:
     def make(name: str) -> Site:
-        return Site(world=World(folder / name), testbed=testbed, workspace=folder / name / "ws")
+        return Site(
+            world=World(folder / name), testbed=testbed, workspace=folder / name / "ws", own_roots=True
+        )
 
     return make
 

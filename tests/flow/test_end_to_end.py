@@ -24,6 +24,7 @@ import pytest
 from altai_build.model.compat import Compat
 from altai_build.stages.ci_pipeline import PipelineService
 from altai_build.tools.repo.repodata import write_repodata
+from tests.kit.builds import link_roots
 from tests.kit.ci_pipelines import describe_push, make_tool, run_build_step
 from tests.kit.cli import ROOT, CliResult, altai_build
 from tests.kit.client import Client
@@ -163,6 +164,7 @@ def site(testbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
         history = json.loads((sample / "history.json").read_text())
         commits = {version: history[f"release-{version}"] for version in ("1.0.0", "1.0.1")}
         site = Site(altai=sample / "altai", url=url, commits=commits)
+        link_roots(site.altai / ".altai-build")
         assert site.call("keys", "init", "altai", "--no-passphrase").code == 0
         yield site
 

@@ -15,7 +15,7 @@ from tests.kit.superprojects import World, make_spec
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all sites of this file, so that they share the base buildroot."""
+    """One folder for all sites of this file."""
     return tmp_path_factory.mktemp("generated")
 
 

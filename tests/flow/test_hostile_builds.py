@@ -12,14 +12,16 @@ from tests.kit.superprojects import World, make_spec
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all sites of this file, so that they share the base buildroot."""
-    return tmp_path_factory.mktemp("hostile")
+def folder(testbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all sites of this file, so that they share a base buildroot, which no limit of a test ends."""
+    folder = tmp_path_factory.mktemp("hostile")
+    make_site(testbed, folder / "first", good="true").build()
+    return folder
 
 
 def make_site(testbed: Path, place: Path, more: str = "", **scripts: str) -> Site:
     """A superproject with components whose %clean (it runs when the packages are written) is the script."""
-    site = Site(world=World(place), testbed=testbed, workspace=place / "ws", more=more)
+    site = Site(world=World(place), testbed=testbed, workspace=place / "ws", more=more, own_roots=True)
     for name, script in scripts.items():
         spec = make_spec(name).replace("%files\n", f"%clean\n{script}\n%files\n")
         site.world.component(f"repos/{name}", {f"{name}.spec": spec, "README": "x\n"})

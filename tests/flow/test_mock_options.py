@@ -24,7 +24,7 @@ rpm -q python3-six
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all sites of this file, so that they share the base root."""
+    """One folder for all sites of this file."""
     return tmp_path_factory.mktemp("options")
 
 

@@ -17,7 +17,7 @@ ROOF, FLOOR = "repos/roof", "repos/floor"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all sites of this file, so that they share the base root."""
+    """One folder for all sites of this file."""
     return tmp_path_factory.mktemp("reuse")
 
 

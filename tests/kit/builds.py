@@ -23,14 +23,32 @@ release: {{baseurl: "http://127.0.0.1:1"}}
 """
 
 
+# Where the buildroots of all tests are: a base buildroot takes as long to make as seven builds in it. The fixture
+# `testbed` sets it, for all processes of a test run; altai-build lets several workspaces have the same ones at once.
+SHARED_ROOTS: list[Path] = []
+
+
+def link_roots(workspace: Path, roots: Path | None = None) -> None:
+    """Make a workspace that has the buildroots of all tests, or others."""
+    place = roots or SHARED_ROOTS[0]
+    place.mkdir(exist_ok=True)
+    workspace.mkdir(parents=True, exist_ok=True)
+    if not (workspace / "roots").exists():
+        (workspace / "roots").symlink_to(place)
+
+
 @dataclass
 class Site:
-    """A superproject and the workspace of its builds; all sites of a folder share the base buildroots."""
+    """A superproject and the workspace of its builds.
+
+    It has the buildroots of all tests, or, with `own_roots`, shares them with the other sites of its folder alone.
+    """
 
     world: World
     testbed: Path
     workspace: Path
     more: str = ""
+    own_roots: bool = False
     definition: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -40,11 +58,7 @@ class Site:
             shutil.copy(config, configs)
         self.definition = configs.parent / "repos.yaml"
         self.definition.write_text(_REPOS.format(more=self.more), encoding="utf-8")
-        shared = self.world.folder.parent / "roots"
-        shared.mkdir(exist_ok=True)
-        self.workspace.mkdir(parents=True, exist_ok=True)
-        if not (self.workspace / "roots").exists():
-            (self.workspace / "roots").symlink_to(shared)
+        link_roots(self.workspace, self.world.folder.parent / "roots" if self.own_roots else None)
 
     def call(self, *words: str) -> CliResult:
         """One call of altai-build on the superproject."""

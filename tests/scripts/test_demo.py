@@ -8,6 +8,8 @@ import re
 import subprocess
 from pathlib import Path
 
+from tests.kit.builds import link_roots
+
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "demo"
 
 
@@ -24,6 +26,7 @@ def demo(folder: Path, testbed: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_it_shows_every_step_from_a_commit_to_an_upgraded_machine(testbed: Path, tmp_path: Path) -> None:
+    link_roots(tmp_path / "demo" / "workspace")
     shown = demo(tmp_path / "demo", testbed)
     assert shown.returncode == 0, shown.stdout
     text = shown.stdout

@@ -31,7 +31,7 @@ from tests.kit.superprojects import World
 
 
 def test_other_users_cannot_run_the_programs_of_a_buildroot(testbed: Path, tmp_path: Path) -> None:
-    site = Site(world=World(tmp_path / "one"), testbed=testbed, workspace=tmp_path / "one/ws")
+    site = Site(world=World(tmp_path / "one"), testbed=testbed, workspace=tmp_path / "one/ws", own_roots=True)
     site.world.component("repos/small", small_component("small"))
     site.world.pin()
     assert site.build()["small"]["status"] == "built"
