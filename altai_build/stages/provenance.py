@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +26,6 @@ from altai_build.model.release_files import (
     SPDX_PATH,
     STATEMENTS_FOLDER,
 )
-from altai_build.tools import processors
 from altai_build.tools.files import link_if_identical_else_write, sha256_file
 from altai_build.tools.openpgp.keyfile import read_user_ids
 from altai_build.tools.openpgp.signing import SigningKey
@@ -76,12 +74,7 @@ def write_provenance(
         link_if_identical_else_write(directory / path, content, released)
         return released
 
-    def write_and_sign(path: str) -> None:
-        released = write(path, texts[path].encode())
-        key.sign_or_reuse(directory / path, released)
-
-    with ThreadPoolExecutor(processors.available()) as pool:
-        list(pool.map(write_and_sign, texts))
+    key.sign_or_reuse_all({directory / path: write(path, text.encode()) for path, text in texts.items()})
     for lines in {tuple(buildroot) for buildroot in buildroots}:
         write(f"{BUILDROOTS_FOLDER}/{compute_buildroot_digest(lines)}.txt", _format_buildroot(lines))
 

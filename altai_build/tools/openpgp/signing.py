@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from altai_build.tools.openpgp.agent import AgentError, connect_agent
 from altai_build.tools.openpgp.keyring import Keyring
 from altai_build.tools.openpgp.passphrase import PASSPHRASE_FILE_VARIABLE, Passphrase
 from altai_build.tools.openpgp.session import PRIVATE_KEYS_DIR, GpgSession, open_session
-from altai_build.tools.openpgp.verify import verify_detached
+from altai_build.tools.openpgp.verify import verify_all_detached
 
 # For a copy that is locked by a random passphrase: the fewest iterations that gpg-agent accepts, under a millisecond.
 _AGENT_CONFIG = "allow-preset-passphrase\ns2k-count 65536\n"
@@ -123,22 +123,38 @@ class SigningKey:
         return signature
 
     def sign_or_reuse(self, path: Path, previous: Path | None) -> None:
-        """Write `path`.asc: the signature beside `previous` if that is the same file as `path`, else a new one.
+        """`sign_or_reuse_all` for one file."""
+        self.sign_or_reuse_all({path: previous})
+
+    def sign_or_reuse_all(self, files: Mapping[Path, Path | None]) -> None:
+        """Write `path`.asc of each: the signature beside `previous` if that is the same file as `path`, else a new one.
 
         `previous` is the file in the previous release. Its signature is reused only when it is good for a client that
-        has `file` alone, was made by this key, and is not weak. Raises SigningError.
+        has `file` alone, was made by this key, and is not weak. All are checked together. Raises SigningError.
         """
-        if previous is None or not previous.exists() or not os.path.samefile(path, previous):
-            self.sign_detached(path)
-            return
-        signature = previous.with_name(f"{previous.name}.asc")
-        check = verify_detached(path, signature, [self.file])
-        if check.is_good and check.fingerprint == self.public.fingerprint and not check.weaknesses:
+        signatures = {
+            path: previous.with_name(f"{previous.name}.asc")
+            for path, previous in files.items()
+            if previous is not None and previous.exists() and os.path.samefile(path, previous)
+        }
+        checks = verify_all_detached(list(signatures.items()), [self.file])
+        good = {
+            path
+            for path, check in zip(signatures, checks)
+            if check.is_good and check.fingerprint == self.public.fingerprint and not check.weaknesses
+        }
+
+        def write(path: Path) -> None:
+            if path not in good:
+                self.sign_detached(path)
+                return
+            signature = signatures[path]
             link_if_identical_else_write(
                 path.with_name(f"{path.name}.asc"), read_regular_file(signature), signature
             )
-        else:
-            self.sign_detached(path)
+
+        with ThreadPoolExecutor(processors.available()) as pool:
+            list(pool.map(write, files))
 
     def _make_error(self, what: str, error: process.ProgramFailed) -> SigningError:
         return SigningError(

@@ -18,6 +18,7 @@ from altai_build.model.compat import Compat
 from altai_build.model.openpgp import PublicKey
 from altai_build.model.signature import SignatureStatus
 from altai_build.tools import process, processors
+from altai_build.tools.openpgp import verify
 from altai_build.tools.openpgp.keyfile import read_public_keys
 from altai_build.tools.openpgp.keyring import open_keyring
 from altai_build.tools.openpgp.signing import SigningKey, check_signing_key, unlock
@@ -220,6 +221,37 @@ def test_a_signature_is_reused_only_for_the_same_file_and_the_same_key(
         key.sign_or_reuse(same, previous)
     assert verify_detached(same, tmp_path / "same.asc", [locked.public]).is_good
     assert verify_detached(previous, first, [plain.public]).is_good
+
+
+def test_signatures_to_reuse_are_checked_together_and_each_is_judged(
+    tmp_path: Path, plain: ThrowawayKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: dict[Path, Path | None] = {tmp_path / "new": None}
+    asked: list[bytes] = []
+    run_gpgv = verify._run_gpgv
+
+    def count(data: bytes, signature: bytes, keys: tuple[bytes, ...]) -> SignatureStatus:
+        asked.append(data)
+        return run_gpgv(data, signature, keys)
+
+    with signing_key(plain) as key:
+        for number in range(12):
+            previous, path = tmp_path / f"previous{number}", tmp_path / f"same{number}"
+            previous.write_text(f"{number}\n")
+            os.link(previous, path)
+            key.sign_detached(previous)
+            files[path] = previous
+        (tmp_path / "new").write_text("new\n")
+        shutil.copy(tmp_path / "previous1.asc", tmp_path / "previous3.asc")
+        monkeypatch.setattr(verify, "_run_gpgv", count)
+        key.sign_or_reuse_all(files)
+    assert asked == [b"3\n"]
+    for path, released in files.items():
+        signature = path.with_name(f"{path.name}.asc")
+        assert verify_detached(path, signature, [plain.public]).is_good
+        if released is not None:
+            same = os.path.samefile(signature, released.with_name(f"{released.name}.asc"))
+            assert same == (path.name != "same3")
 
 
 def test_a_damaged_signature_is_not_reused(tmp_path: Path, plain: ThrowawayKey) -> None:
