@@ -19,7 +19,7 @@ def require_dask() -> Path:
         raise MissingToolError(
             f"Python libraries are not installed: {', '.join(missing)}",
             why="--executor dask and `altai-build worker` need them; nothing else does",
-            todo="install them beside altai-build: pip install 'altai-build[dask]'; or run scripts/setup",
+            todo="install altai-build from its wheel with the extra `dask` (docs/install.md), or run scripts/setup",
         )
     spec = found["distributed"]
     assert spec is not None and spec.origin is not None
