@@ -194,10 +194,12 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def running(words: str) -> list[str]:
     """Processes of this machine whose command line is exactly this."""
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    # Path.glob() asks each of them for its kind, and fails for one that ends meanwhile.
+    for number in filter(str.isdigit, os.listdir("/proc")):
         try:
-            if path.read_bytes().rstrip(b"\0").replace(b"\0", b" ").decode("utf-8", "replace") == words:
-                found.append(path.parent.name)
+            line = Path("/proc", number, "cmdline").read_bytes()
+            if line.rstrip(b"\0").replace(b"\0", b" ").decode("utf-8", "replace") == words:
+                found.append(number)
         except OSError:
             continue
     return found
