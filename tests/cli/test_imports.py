@@ -90,7 +90,7 @@ def load(folder: Path, *words: str) -> set[str]:
     ("words", "needed", "unneeded", "most"),
     [
         ("changed", "tools.git.changed_gitlinks", (*_OTHERS, *_METADATA, *_DOWNLOADS, *_MAKING), 32),
-        ("plan", "tools.spec.reader", (*_METADATA, *_DOWNLOADS, *_MAKING), 107),
+        ("plan", "tools.spec.reader", (*_METADATA, *_DOWNLOADS, *_MAKING), 108),
         ("which focus", "pipeline.published.matching", _RELEASE, 90),
         ("diff 1.0.0 1.0.1", "stages.diff", _RELEASE, 91),
         ("report 1.0.1", "pipeline.published.catalog", _RELEASE, 85),
