@@ -1,0 +1,287 @@
+"""Three workers in network namespaces release what one machine does, package by package, and whatever is broken then.
+
+The first proof is a release of the sample superproject. Each fault is injected in the middle of a build of a small
+superproject whose builds take some seconds. Whether the answer is the expected one is a line of a table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+from tests.kit.certificates import make_cluster_certificates
+from tests.kit.cli import ROOT
+from tests.kit.namespaces import Network
+from tests.kit.superprojects import World, make_files
+from tests.kit.worker_machines import Machines, Package, Program, Superproject
+
+WORKERS = ["w1", "w2", "w3"]
+TESTBED = Path("/var/cache/altai-build/testbed")
+_COMPONENTS = 6
+_BUILD_SECONDS = 6
+_SLOW = "2mbit"
+_SMALL_DISK = "48m"
+_NEEDED = ("ip", "tc", "nsenter", "mount", "openssl", "bwrap", "rpm", "git")
+_REPOS_YAML = """\
+project: small
+superproject: {components: [repos], root: false}
+targets: {t: {mock_config: testbed-x86_64, arch: x86_64, macros: {dist: .t1}}}
+keys: {k: {file: keys/k, signs: true}}
+repositories: {r: {source: superproject, target: t, key: k, source_rpms: r-srpms}}
+release: {baseurl: "http://127.0.0.1"}
+"""
+
+
+class NotMetError(Exception):
+    """An answer is another one than expected."""
+
+
+def expect(is_met: object, otherwise: str) -> None:
+    """Raise NotMetError where something is not so."""
+    if not is_met:
+        raise NotMetError(otherwise)
+
+
+def compare(local: list[Package], other: list[Package]) -> int:
+    """The number of packages, which are the same. Raises NotMetError."""
+    expect(local, "the local release has no packages")
+    names, others = {one.name for one in local}, {one.name for one in other}
+    expect(names == others, f"only in one of them: {', '.join(sorted(names ^ others))}")
+    different = [one.name for one, two in zip(local, other) if one != two]
+    expect(not different, f"not the same: {', '.join(different)}")
+    return len(local)
+
+
+def make_small_superproject(folder: Path, testbed: Path) -> Superproject:
+    """Components that do not need one another; the build of each takes some seconds."""
+    world = World(folder)
+    for number in range(_COMPONENTS):
+        name = f"c{number}"
+        world.component(f"repos/{name}", make_files(name, build=f"sleep {_BUILD_SECONDS}"))
+    configs = testbed / "mock-configs"
+    files = {f"mock-configs/{path.name}": path.read_bytes() for path in configs.iterdir()}
+    world.pin({**files, "repos.yaml": _REPOS_YAML})
+    world.super.git("reset", "--quiet", "--hard")
+    return Superproject(world.super.path)
+
+
+class Proof:
+    """The cluster, the small superproject, and what one machine alone made of it."""
+
+    def __init__(self, machines: Machines, testbed: Path) -> None:
+        self.machines = machines
+        self.testbed = testbed
+        self.small = make_small_superproject(machines.folder / "small", testbed)
+        self.small.prepare("k", machines)
+        self.local = self._release_here(self.small)
+        machines.start_scheduler()
+        for name in WORKERS:
+            machines.start_worker(name)
+
+    @staticmethod
+    def _release_here(superproject: Superproject) -> list[Package]:
+        local = superproject.copy(f"{superproject.path.name}-local")
+        local.require("release", "1.0.1")
+        return local.list_packages()
+
+    def start(self, name: str) -> tuple[Superproject, Program]:
+        """A release of the small superproject, with nothing built before, until the last worker is in a build."""
+        superproject = self.small.copy(name)
+        run = superproject.release_by(self.machines)
+        self.machines.wait_until_building(WORKERS[-1])
+        expect(not superproject.is_published(), "a release is there before everything is built")
+        return superproject, run
+
+    def check(self, superproject: Superproject, run: Program, said: str = "") -> str:
+        """The run ends well, and its release is the local one. Raises NotMetError."""
+        code = run.finish()
+        expect(code == 0, f"exit {code}: {run.read()[-600:]}")
+        expect(said in run.read(), f"the run does not say {said!r}: {run.read()[-600:]}")
+        return f"released; {compare(self.local, superproject.list_packages())} packages equal the local ones"
+
+    def restart(self, name: str) -> None:
+        """Stop a worker if it is still there, and start it again."""
+        self.machines.workers[name].stop()
+        self.machines.start_worker(name)
+
+    def sample(self) -> str:
+        """A release of the sample by the workers."""
+        folder = self.machines.folder / "sample"
+        script = [
+            str(ROOT / "scripts" / "make-sample-superproject"),
+            "--testbed",
+            str(self.testbed),
+            str(folder),
+        ]
+        subprocess.run(script, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+        sample = Superproject(folder / "altai")
+        sample.prepare("altai", self.machines)
+        local = self._release_here(sample)
+        superproject = sample.copy("altai-by-workers")
+        run = superproject.release_by(self.machines)
+        code = run.finish()
+        expect(code == 0, f"exit {code}: {run.read()[-600:]}")
+        return f"{compare(local, superproject.list_packages())} packages: file, build key, header, payload"
+
+    def nothing(self) -> str:
+        """Without any fault."""
+        return self.check(*self.start("nothing"))
+
+    def short_cut(self) -> str:
+        """The network of a worker is cut for three seconds."""
+        superproject, run = self.start("short-cut")
+        self.machines.network.cut(WORKERS[-1])
+        try:
+            run.process.wait(3)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            self.machines.network.heal(WORKERS[-1])
+        return self.check(superproject, run)
+
+    def long_cut(self) -> str:
+        """The network of a worker is cut until the others have built what it had, and healed then."""
+        superproject, run = self.start("long-cut")
+        self.machines.network.cut(WORKERS[-1])
+        try:
+            answer = self.check(superproject, run)
+        finally:
+            self.machines.network.heal(WORKERS[-1])
+            self.restart(WORKERS[-1])
+        return answer
+
+    def slow(self) -> str:
+        """The network of a worker is slow."""
+        self.machines.network.slow_down(WORKERS[-1], _SLOW)
+        try:
+            return self.check(*self.start("slow"))
+        finally:
+            self.machines.network.speed_up(WORKERS[-1])
+
+    def full_disk(self) -> str:
+        """The disk of a worker is too small for a buildroot."""
+        disk = self.machines.folder / "disk"
+        disk.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_SMALL_DISK}", "tmpfs", str(disk)], check=True)
+        try:
+            self.machines.workers[WORKERS[-1]].stop()
+            self.machines.start_worker(WORKERS[-1], disk)
+            superproject = self.small.copy("full-disk")
+            return self.check(superproject, superproject.release_by(self.machines), "No space left on device")
+        finally:
+            self.machines.workers[WORKERS[-1]].stop()
+            subprocess.run(["umount", "--lazy", str(disk)], check=True)
+            self.machines.start_worker(WORKERS[-1])
+
+    def killed_worker(self) -> str:
+        """A worker is killed in the middle of a build."""
+        superproject, run = self.start("killed-worker")
+        self.machines.workers[WORKERS[-1]].kill()
+        try:
+            return self.check(superproject, run)
+        finally:
+            self.restart(WORKERS[-1])
+
+    def killed_scheduler(self) -> str:
+        """The scheduler is killed in the middle of builds, and everything started again."""
+        superproject, run = self.start("killed-scheduler")
+        assert self.machines.scheduler is not None
+        self.machines.scheduler.kill()
+        code = run.finish()
+        expect(code == 3, f"exit {code} instead of 3: {run.read()[-600:]}")
+        expect(not superproject.is_published(), "something was published")
+        ends = [self.machines.workers[name].finish() for name in WORKERS]
+        self.machines.start_scheduler()
+        for name in WORKERS:
+            self.machines.start_worker(name)
+        expect(ends == [3] * len(WORKERS), f"the workers ended with {ends} instead of 3")
+        return f"exit 3, nothing published; again: {self.check(superproject, superproject.release_by(self.machines))}"
+
+    def killed_run(self) -> str:
+        """The run is killed in the middle of builds, and started again."""
+        superproject, run = self.start("killed-run")
+        run.kill()
+        expect(not superproject.is_published(), "something was published")
+        again = superproject.release_by(self.machines)
+        return f"nothing published; again: {self.check(superproject, again)}"
+
+
+CASES: dict[str, Callable[[Proof], str]] = {
+    "sample": Proof.sample,
+    "nothing": Proof.nothing,
+    "network-cut-3-s": Proof.short_cut,
+    "network-cut": Proof.long_cut,
+    "slow-network": Proof.slow,
+    "full-disk": Proof.full_disk,
+    "worker-killed": Proof.killed_worker,
+    "scheduler-killed": Proof.killed_scheduler,
+    "run-killed": Proof.killed_run,
+}
+
+
+def prove(cases: dict[str, Callable[[], str]]) -> int:
+    """Print a line for each case; the number of those whose answer is not the expected one."""
+    print("| what happens | answer | expected |\n|---|---|---|", flush=True)
+    failed = 0
+    for name, case in cases.items():
+        try:
+            answer, is_met = case(), "yes"
+        except (NotMetError, RuntimeError, TimeoutError, subprocess.SubprocessError) as error:
+            answer, is_met = " ".join(str(error).split()), "NO"
+            failed += 1
+        print(f"| {name} | {answer} | {is_met} |", flush=True)
+    return failed
+
+
+def find_obstacle(testbed: Path) -> str:
+    """Why nothing can be proved here; empty where it can."""
+    missing = [program for program in _NEEDED if shutil.which(program) is None]
+    if os.geteuid() != 0:
+        return "network namespaces need root"
+    if missing:
+        return f"programs are missing: {', '.join(missing)}"
+    if not (testbed / "mock-configs").is_dir():
+        return f"there is no testbed at {testbed}: run scripts/make-testbed"
+    return ""
+
+
+def main() -> None:
+    """Exits with 1 where an answer is not the expected one, with 4 where nothing can be proved."""
+    parser = argparse.ArgumentParser(prog="scripts/prove-workers", description=__doc__)
+    parser.add_argument("--testbed", type=Path, default=TESTBED, metavar="DIR", help=f"default: {TESTBED}")
+    parser.add_argument(
+        "--only", nargs="+", choices=[*CASES], default=[*CASES], metavar="CASE", help=", ".join(CASES)
+    )
+    arguments = parser.parse_args()
+    obstacle = find_obstacle(arguments.testbed)
+    with ExitStack() as stack:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="prove-workers.")))
+        folder.chmod(0o755)
+        try:
+            network = None if obstacle else Network(WORKERS, stack)
+        except (OSError, subprocess.CalledProcessError) as error:
+            network, obstacle = (
+                None,
+                f"network namespaces cannot be made here: {getattr(error, 'stderr', '') or error}",
+            )
+        if network is None:
+            print(f"skipped, nothing was proved: {obstacle}", file=sys.stderr)
+            sys.exit(4)
+        machines = Machines(folder, network, make_cluster_certificates(folder / "tls"), stack)
+        proof = Proof(machines, arguments.testbed)
+        failed = prove({name: partial(case, proof) for name, case in CASES.items() if name in arguments.only})
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
