@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import subprocess
@@ -13,7 +14,7 @@ from random import Random
 import pytest
 
 from altai_build.model.order import compute_order
-from benchmarks import makespan, measure
+from benchmarks import makespan, measure, workers
 from benchmarks.measure import Variant, exponent, plot, ratios, take_turns
 from benchmarks.simulation import graphs
 from benchmarks.simulation.builds import simulate
@@ -228,3 +229,17 @@ def test_a_saved_graph_is_read_again(tmp_path: Path) -> None:
     graph = graphs.load_sample(graphs.SAMPLE)
     graphs.save_graph(tmp_path / "graph.json", graph)
     assert (tmp_path / "graph.json").read_text() == graphs.SAMPLE.read_text()
+
+
+def test_a_makespan_is_read_from_a_release(tmp_path: Path) -> None:
+    rows = [
+        {"component": "a", "needs": [], "seconds": 4.0, "started": 1.0},
+        {"component": "b", "needs": ["a"], "seconds": 2.0, "started": 5.5},
+        {"component": "c", "needs": ["reused"], "seconds": 6.0, "started": 1.0},
+        {"component": "reused", "needs": [], "seconds": 9.0, "started": None},
+    ]
+    manifest = tmp_path / "release.json"
+    manifest.write_text(json.dumps({"builds": rows}))
+    found = workers.read_makespan(manifest)
+    assert (found.seconds, found.work, found.chain) == (6.5, 6.0, 6.0)
+    assert math.isclose(found.ratio, 6.5 / 6)

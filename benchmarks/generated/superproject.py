@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from benchmarks.measure import AUTHOR, run
@@ -31,6 +31,7 @@ x
 %prep
 %setup -q
 %build
+{build}
 %install
 install -D -m 644 README %{{buildroot}}/usr/share/{name}/README
 %files
@@ -47,10 +48,20 @@ release: {baseurl: "http://127.0.0.1"}
 
 
 class ScaleWorld:
-    """A superproject of `size` components, whose repositories are where `git submodule` puts them: in .git/modules."""
+    """A superproject of `size` components, whose repositories are where `git submodule` puts them: in .git/modules.
 
-    def __init__(self, folder: Path, size: int, mock_configs: Path) -> None:
+    `build_seconds` says how long the build of a component sleeps.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        size: int,
+        mock_configs: Path,
+        build_seconds: Callable[[int], float] = lambda number: 0.0,
+    ) -> None:
         self.path, self.size = folder, size
+        self._build_seconds = build_seconds
         self._versions: dict[int, int] = {}
         self._commits: dict[int, str] = {}
         run(["git", "init", "--quiet", "--initial-branch=main", str(folder)])
@@ -90,7 +101,9 @@ class ScaleWorld:
             settings = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
             (git_dir / "config").write_text(settings, encoding="ascii")
         needs = "\n".join(f"BuildRequires: {name_component(needed)}" for needed in list_needs(number))
-        spec = _SPEC.format(name=name, version=version, needs=needs)
+        seconds = self._build_seconds(number)
+        build = f"sleep {seconds:.2f}" if seconds else ""
+        spec = _SPEC.format(name=name, version=version, needs=needs, build=build)
         files = {"README": f"{name} {version}\n", f"{name}.spec": spec}
         tree = b"".join(
             b"100644 %s\0%s" % (path.encode(), bytes.fromhex(_write_object(git_dir, "blob", text.encode())))

@@ -223,6 +223,12 @@ class Superproject:
         """Whether anything of a release can be seen."""
         return (self.path / "releases" / version).exists()
 
+    def list_done(self) -> list[str]:
+        """What the logs of runs say of builds that workers have done."""
+        logs = sorted((self.path / ".altai-build" / "logs").glob("run-*.log"))
+        lines = [line for log in logs for line in log.read_text(errors="replace").splitlines()]
+        return [line for line in lines if "(build) was done on" in line]
+
     def list_packages(self, version: str = "1.0.1") -> list[Package]:
         """The packages of a release, which `verify` accepts. Raises RuntimeError."""
         self.require("verify", version)

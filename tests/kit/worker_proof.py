@@ -22,7 +22,7 @@ from tests.kit.certificates import make_cluster_certificates
 from tests.kit.cli import ROOT
 from tests.kit.namespaces import Network
 from tests.kit.superprojects import World, make_files
-from tests.kit.worker_machines import Machines, Package, Program, Superproject
+from tests.kit.worker_machines import Machines, Package, Program, Superproject, wait_for
 
 WORKERS = ["w1", "w2", "w3"]
 TESTBED = Path("/var/cache/altai-build/testbed")
@@ -101,6 +101,13 @@ class Proof:
         expect(not superproject.is_published(), "a release is there before everything is built")
         return superproject, run
 
+    def check_rescheduled(self, superproject: Superproject, run: Program) -> str:
+        """The same, and what the last worker had begun was done by another one. Raises NotMetError."""
+        answer = self.check(superproject, run)
+        moved = [line for line in superproject.list_done() if f"begun before on {WORKERS[-1]}" in line]
+        expect(moved, f"nothing that {WORKERS[-1]} had begun was done by another worker")
+        return f"{answer}; {len(moved)} built by another worker"
+
     def check(self, superproject: Superproject, run: Program, said: str = "") -> str:
         """The run ends well, and its release is the local one. Raises NotMetError."""
         code = run.finish()
@@ -153,7 +160,7 @@ class Proof:
         superproject, run = self.start("long-cut")
         self.machines.network.cut(WORKERS[-1])
         try:
-            answer = self.check(superproject, run)
+            answer = self.check_rescheduled(superproject, run)
         finally:
             self.machines.network.heal(WORKERS[-1])
             self.restart(WORKERS[-1])
@@ -187,7 +194,7 @@ class Proof:
         superproject, run = self.start("killed-worker")
         self.machines.workers[WORKERS[-1]].kill()
         try:
-            return self.check(superproject, run)
+            return self.check_rescheduled(superproject, run)
         finally:
             self.restart(WORKERS[-1])
 
@@ -207,12 +214,18 @@ class Proof:
         return f"exit 3, nothing published; again: {self.check(superproject, superproject.release_by(self.machines))}"
 
     def killed_run(self) -> str:
-        """The run is killed in the middle of builds, and started again."""
+        """The run is killed when some packages have arrived, and started again."""
         superproject, run = self.start("killed-run")
+        wait_for("a build that ended", lambda: bool(superproject.list_done()))
+        self.machines.wait_until_building(WORKERS[-1])
         run.kill()
+        arrived = len(superproject.list_done())
         expect(not superproject.is_published(), "something was published")
         again = superproject.release_by(self.machines)
-        return f"nothing published; again: {self.check(superproject, again)}"
+        answer = self.check(superproject, again)
+        built = len(superproject.list_done()) - arrived
+        expect(built < _COMPONENTS, "everything was built again")
+        return f"nothing published; again, {_COMPONENTS - built} reused: {answer}"
 
 
 CASES: dict[str, Callable[[Proof], str]] = {
