@@ -84,12 +84,16 @@ class Program:
         self.process.wait()
 
     def stop(self) -> None:
-        """Ask it to end; after ten seconds it has to."""
+        """Ask it to end; after ten seconds it has to, and whatever is left of its children."""
+        if self.ended:
+            return
         self.process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(10)
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        # It is not waited for, so that the number of its group is nobody else's.
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        while os.waitid(os.P_PID, self.process.pid, options) is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
 
@@ -103,6 +107,7 @@ class Machines:
     stack: ExitStack
     workers: dict[str, Program] = field(default_factory=dict)
     scheduler: Program | None = None
+    run: Program | None = None
 
     @property
     def address(self) -> str:
@@ -149,6 +154,13 @@ class Machines:
         self.workers[name] = self.start(name, [*_PROGRAM, "worker", *map(str, options)], name)
         self.workers[name].wait_for("is connected to")
         return self.workers[name]
+
+    def start_run(self, name: str, words: list[str]) -> Program:
+        """Start a run; one that is left of a failed case is stopped before."""
+        if self.run is not None:
+            self.run.stop()
+        self.run = self.start(f"run-{name}", words)
+        return self.run
 
     def wait_until_building(self, name: str) -> None:
         """Wait until a worker is in the middle of a build of `make_slow_superproject`. Raises TimeoutError."""
@@ -217,7 +229,7 @@ class Superproject:
     def release_by(self, machines: Machines, version: str = "1.0.1") -> Program:
         """Start a release by the workers of a cluster."""
         words = ["-C", str(self.path), "--builder", "chroot", "--executor", "dask"]
-        return machines.start(f"run-{self.path.name}", [*_PROGRAM, *words, "release", version])
+        return machines.start_run(self.path.name, [*_PROGRAM, *words, "release", version])
 
     def is_published(self, version: str = "1.0.1") -> bool:
         """Whether anything of a release can be seen."""

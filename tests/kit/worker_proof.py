@@ -1,6 +1,6 @@
-"""Three workers in network namespaces release what one machine does, package by package, and whatever is broken then.
+"""Three workers in network namespaces release what one machine does, package by package, also when something breaks.
 
-The first proof is a release of the sample superproject. Each fault is injected in the middle of a build of a small
+The first proof is a release of the sample superproject. What is broken is broken in the middle of a build of a small
 superproject whose builds take some seconds. Whether the answer is the expected one is a line of a table.
 """
 
@@ -140,7 +140,7 @@ class Proof:
         return f"{compare(local, superproject.list_packages())} packages: file, build key, header, payload"
 
     def nothing(self) -> str:
-        """Without any fault."""
+        """Nothing is broken."""
         return self.check(*self.start("nothing"))
 
     def short_cut(self) -> str:
@@ -203,15 +203,18 @@ class Proof:
         superproject, run = self.start("killed-scheduler")
         assert self.machines.scheduler is not None
         self.machines.scheduler.kill()
-        code = run.finish()
-        expect(code == 3, f"exit {code} instead of 3: {run.read()[-600:]}")
-        expect(not superproject.is_published(), "something was published")
-        ends = [self.machines.workers[name].finish() for name in WORKERS]
-        self.machines.start_scheduler()
-        for name in WORKERS:
-            self.machines.start_worker(name)
-        expect(ends == [3] * len(WORKERS), f"the workers ended with {ends} instead of 3")
-        return f"exit 3, nothing published; again: {self.check(superproject, superproject.release_by(self.machines))}"
+        try:
+            code = run.finish()
+            expect(code == 3, f"exit {code} instead of 3: {run.read()[-600:]}")
+            expect(not superproject.is_published(), "something was published")
+            ends = [self.machines.workers[name].finish() for name in WORKERS]
+            expect(ends == [3] * len(WORKERS), f"the workers ended with {ends} instead of 3")
+        finally:
+            self.machines.start_scheduler()
+            for name in WORKERS:
+                self.restart(name)
+        again = self.check(superproject, superproject.release_by(self.machines))
+        return f"exit 3, nothing published; again: {again}"
 
     def killed_run(self) -> str:
         """The run is killed when some packages have arrived, and started again."""
