@@ -68,6 +68,8 @@ ARGUMENTS = {
     "upgrade-check": "1.0.0 {version}",
     "verify": "{version}",
     "which": "focus",
+    # Without a scheduler it ends at once.
+    "worker": "",
 }
 NO_SPACE = "altai-build: No space left on device: standard output"
 # What is wrong with a definition is the result of these.

@@ -25,7 +25,7 @@ import pytest
 from altai_build.errors import MissingToolError
 from altai_build.model.build import BuildOutcome, BuildRequest, FailureKind
 from altai_build.model.limits import Limits
-from altai_build.tools import process
+from altai_build.tools import children, process
 from altai_build.tools.mock.builder import TERMINATE_SCRIPT, MockBuilder
 from altai_build.tools.mock.config import MockConfig, read_config
 from tests.conftest import Require
@@ -452,7 +452,7 @@ def test_a_build_whose_chroot_fills_the_disk_is_stopped_and_fails(
     config = read_config("small", search=[tmp_path / "configs"])
     builder = make_builder(config, tmp_path / "workspace", limits=Limits(free=6 << 20))
     builder.build(request_for("a"))
-    monkeypatch.setattr(process, "_LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(children, "_LONGEST_PAUSE", 0.05)
     stub.behave(seconds=600)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", disk], check=True)
     try:
