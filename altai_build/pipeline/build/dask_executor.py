@@ -228,7 +228,7 @@ class DaskExecutor:
     def _try_again(
         self, handle: JobHandle, sent: _SentJob, error: InputError
     ) -> tuple[JobHandle, JobResult] | None:
-        why = "; ".join((error.what, *error.why.splitlines()))
+        why = "; ".join((*error.what.splitlines(), *error.why.splitlines()))
         if sent.tries >= MOST_TRIES:
             return self._end(
                 handle, sent, make_lost_result(sent.job, f"{sent.tries} tries on workers failed; {why}")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import http.client
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from ssl import SSLContext
 from typing import BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
-from altai_build.errors import InputError, UnreachableError, describe_cause
+from altai_build.errors import InputError, UnreachableError, advise_on_place, describe_cause
 from altai_build.regular_files import open_regular_file
 from altai_build.tools.dask.messages import FileReference
 
@@ -58,25 +58,27 @@ class FileClient:
             self._request("PUT", where, stream, size=reference.size)
 
     def receive_file(self, reference: FileReference, destination: Path) -> None:
-        """Write a file, verified. Raises JobIsOver, UnreachableError, InputError for other bytes than were named."""
+        """Write a file, verified. Raises JobIsOver, UnreachableError, InputError for other bytes and a full disk."""
         self._retry(lambda: self._receive(reference, destination))
 
     def _receive(self, reference: FileReference, destination: Path) -> None:
         connection = self._connect()
+        digest, size = hashlib.sha256(), 0
         try:
-            connection.request("GET", f"{self._prefix}/files/{reference.sha256}", headers=self._headers)
-            response = connection.getresponse()
-            self._check(response)
-            digest, size = hashlib.sha256(), 0
+            pieces = self._read_pieces(connection, reference)
             with open(destination, "wb") as stream:
-                while data := response.read(_CHUNK):
+                for data in pieces:
                     size += len(data)
                     if size > reference.size:
                         break
                     digest.update(data)
                     stream.write(data)
-        except (OSError, http.client.HTTPException) as error:
-            raise self._unreachable(error) from error
+        except OSError as error:
+            raise InputError(
+                f"{reference.name} cannot be written into {destination.parent}",
+                why=describe_cause(error),
+                todo=advise_on_place(error),
+            ) from error
         finally:
             connection.close()
         if (size, digest.hexdigest()) != (reference.size, reference.sha256):
@@ -85,6 +87,19 @@ class FileClient:
                 why=f"got {size} bytes with SHA-256 {digest.hexdigest()}; announced were {reference.size} bytes with "
                 f"{reference.sha256}",
             )
+
+    def _read_pieces(
+        self, connection: http.client.HTTPConnection, reference: FileReference
+    ) -> Iterator[bytes]:
+        """Errors here are those of the network, not of this machine's disk."""
+        try:
+            connection.request("GET", f"{self._prefix}/files/{reference.sha256}", headers=self._headers)
+            response = connection.getresponse()
+            self._check(response)
+            while data := response.read(_CHUNK):
+                yield data
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from error
 
     def _request(self, method: str, where: str, body: bytes | BinaryIO, *, size: int | None = None) -> bytes:
         connection = self._connect()

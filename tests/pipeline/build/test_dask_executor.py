@@ -164,7 +164,10 @@ WRONG: tuple[tuple[Callable[[PlayedScheduler, str, bytes], Event], str], ...] = 
     ),
     (change_answer(attempt="unknown"), "a worker returned the result of an attempt that it has not begun"),
     (change_answer(outcome="a" * 64), "the worker w did not send the outcome that it announced"),
-    (change_answer(error="no space is left"), "w: no space is left"),
+    (
+        change_answer(error="it cannot be written\nno space is left"),
+        "w: it cannot be written; no space is left",
+    ),
 )
 
 

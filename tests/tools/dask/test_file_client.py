@@ -51,3 +51,13 @@ def test_a_short_interruption_ends_nothing(tmp_path: Path, monkeypatch: pytest.M
         FileClient("http://127.0.0.1:1", "job", "token", None).begin("w")
     assert "dask.listen" in caught.value.todo
     assert threading.active_count() < 50
+
+
+def test_a_full_disk_is_not_the_network() -> None:
+    with running(serve(b"data")) as url, pytest.raises(InputError) as caught:
+        FileClient(url, "job", "token", None).receive_file(refer(b"data"), Path("/dev/full"))
+    assert (caught.value.what, caught.value.why, caught.value.todo) == (
+        "f.rpm cannot be written into /dev",
+        "No space left on device",
+        "free disk space there",
+    )
