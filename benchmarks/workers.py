@@ -196,10 +196,12 @@ def measure_overhead(
     ]
 
 
-def measure_makespan(folder: Path, address: str, size: int, configs: Path, rounds: int) -> list[Makespan]:
+def measure_makespan(
+    folder: Path, address: str, size: int, mean: int, configs: Path, rounds: int
+) -> list[Makespan]:
     """Releases by the two workers; one before the first makes the durations known."""
     chance = random.Random(0)
-    seconds = [chance.uniform(1, 4) for _ in range(size)]
+    seconds = [mean * chance.uniform(0.5, 1.5) for _ in range(size)]
     world = ScaleWorld(folder / "makespan", size, configs, seconds.__getitem__)
     run([*OURS, "-C", str(world.path), "keys", "init", "k", "--no-passphrase"])
     world.add("keys")
@@ -239,6 +241,7 @@ def main() -> None:
     measure.add_sizes(parser, "4,24", "builds")
     measure.add_parts(parser, "overhead", "makespan")
     measure.add_number(parser, "--components", 20, "components of the releases by two workers")
+    measure.add_number(parser, "--seconds", 3, "how long their builds sleep on average")
     parser.add_argument("--testbed", type=Path, default=TESTBED, metavar="DIR", help=f"default: {TESTBED}")
     arguments = parser.parse_args()
     configs = arguments.testbed / "mock-configs"
@@ -251,7 +254,9 @@ def main() -> None:
             measure.print_growth("Processor time of a run", "builds", curves, arguments.svg)
             targets += overheads
         if "makespan" in arguments.only:
-            makespans = measure_makespan(folder, address, arguments.components, configs, arguments.rounds)
+            makespans = measure_makespan(
+                folder, address, arguments.components, arguments.seconds, configs, arguments.rounds
+            )
             print_makespans(makespans)
             ratios = [one.ratio for one in makespans]
             targets.append(("two workers: makespan / max(chain, work / 2)", ratios, _MOST_MAKESPAN))
