@@ -16,16 +16,8 @@ from altai_build.cli.schema import list_commands
 from tests.kit.forked_cli import Answer, Call, call_all
 from tests.kit.json_forms import ERROR_SCHEMA, list_form_errors, list_schema_errors
 from tests.kit.manifests import component, manifest, package, write_manifests
-from tests.kit.superprojects import World, make_files
+from tests.kit.superprojects import RELEASE_DEFINITION, World, make_files
 
-_DEFINITION = """\
-project: altai
-superproject: {path: ., components: [repos], root: true}
-targets: {t: {mock_config: m, arch: x86_64, macros: {dist: .el9}}}
-keys: {k: {file: key, signs: true}}
-repositories: {r: {source: superproject, target: t, key: k}}
-release: {directory: releases, baseurl: "https://repo.example.org/altai"}
-"""
 # The arguments with which commands print a result here, or say why there is none.
 ARGUMENTS = {
     "approve": "{version} --key k",
@@ -82,11 +74,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A superproject with a component, its definition and two releases."""
     world = World(tmp_path_factory.mktemp("world"))
     world.component("repos/focus", make_files("focus"))
-    world.pin({"repos.yaml": _DEFINITION})
+    world.pin({"repos.yaml": RELEASE_DEFINITION})
     world.component("repos/focus", make_files("focus", version="2.0"))
     world.pin({"README": "changed"})
     folder = world.super.path
-    (folder / "repos.yaml").write_text(_DEFINITION)
+    (folder / "repos.yaml").write_text(RELEASE_DEFINITION)
     origin = component("repos/focus", "a" * 40)
     old, new = (package(f"focus-{version}-1.el9.noarch", origin) for version in ("1.0", "2.0"))
     write_manifests(folder / "releases", manifest("1.0.0", [old]), manifest("1.0.1", [new]))

@@ -15,7 +15,7 @@ import pytest
 
 from tests.kit.cli import ROOT
 from tests.kit.manifests import component, manifest, package, write_manifests
-from tests.kit.superprojects import World, make_files
+from tests.kit.superprojects import RELEASE_DEFINITION, World, make_files
 
 # Prints the modules that are loaded when a command ends, whatever it ends with.
 _PROGRAM = (
@@ -24,14 +24,6 @@ _PROGRAM = (
     "try: cli.main(sys.argv[1:], standalone_mode=False)\n"
     "finally: print(*sorted(sys.modules))\n"
 )
-_DEFINITION = """\
-project: altai
-superproject: {path: ., components: [repos], root: true}
-targets: {t: {mock_config: m, arch: x86_64, macros: {dist: .el9}}}
-keys: {k: {file: key, signs: true}}
-repositories: {r: {source: superproject, target: t, key: k}}
-release: {directory: releases, baseurl: "https://repo.example.org/altai"}
-"""
 _DOWNLOADS = ("altai_build.tools.http", "requests", "socket", "ssl", "urllib.request")
 _MAKING = (
     "altai_build.stages.srpm",
@@ -59,10 +51,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A superproject with a component, its definition and two releases."""
     world = World(tmp_path_factory.mktemp("world"))
     world.component("repos/focus", make_files("focus"))
-    world.pin({"repos.yaml": _DEFINITION})
+    world.pin({"repos.yaml": RELEASE_DEFINITION})
     world.pin({"README": "changed"})
     folder = world.super.path
-    (folder / "repos.yaml").write_text(_DEFINITION)
+    (folder / "repos.yaml").write_text(RELEASE_DEFINITION)
     origin = component("repos/focus", "a" * 40)
     old, new = (package(f"focus-{version}-1.el9.noarch", origin) for version in ("1.0", "2.0"))
     write_manifests(folder / "releases", manifest("1.0.0", [old]), manifest("1.0.1", [new]))

@@ -20,6 +20,15 @@ keys: {k: {file: k, signs: true}}
 repositories: {r: {source: superproject, target: t, key: k}}
 release: {baseurl: 'http://localhost/p'}
 """
+# The least definition with which all commands find components in the folder `repos`, and releases.
+RELEASE_DEFINITION = """\
+project: altai
+superproject: {path: ., components: [repos], root: true}
+targets: {t: {mock_config: m, arch: x86_64, macros: {dist: .el9}}}
+keys: {k: {file: key, signs: true}}
+repositories: {r: {source: superproject, target: t, key: k}}
+release: {directory: releases, baseurl: "https://repo.example.org/altai"}
+"""
 
 
 @dataclass

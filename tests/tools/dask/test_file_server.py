@@ -1,4 +1,4 @@
-"""The run's files: who has the token of a job gets its files and may send results, within limits; nobody else."""
+"""The run's files: only a request with the token of a job gets its files and may send results, within limits."""
 
 from __future__ import annotations
 
