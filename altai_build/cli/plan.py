@@ -18,6 +18,7 @@ from altai_build.cli.options import (
 from altai_build.cli.output import digest_cell, print_json, print_table
 from altai_build.cli.reading import open_released_builds
 from altai_build.errors import AltaiError
+from altai_build.model.component_status import name_component
 
 if TYPE_CHECKING:
     from altai_build.model.component import ComponentWithoutSrpm
@@ -115,7 +116,7 @@ def describe_unreadable(components: Sequence[ComponentWithoutSrpm]) -> list[str]
     for component in components:
         if component.error is not None:
             error = component.error
-            groups.setdefault((error.why, error.todo), []).append(f"{component.name}: {error.what}")
+            groups.setdefault((error.why, error.todo), []).append(name_component(component.name, error.what))
     return [str(AltaiError("\n".join(lines), why=why, todo=todo)) for (why, todo), lines in groups.items()]
 
 

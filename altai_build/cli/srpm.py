@@ -18,6 +18,7 @@ from altai_build.cli.options import (
     worktree_option,
 )
 from altai_build.cli.output import digest_cell, print_rows
+from altai_build.model.component_status import name_component
 from altai_build.model.srpm import SrpmResult
 
 
@@ -73,9 +74,8 @@ def srpm(
     )
     for result in results:
         if result.error is not None:
-            is_named = result.reason.startswith(result.component)
             app.create_run(app.load_config(needed=False), builds=False).reporter.warn(
-                result.reason if is_named else f"{result.component}: {result.reason}"
+                name_component(result.component, result.reason)
             )
     return max((result.exit_code for result in results), default=0)
 

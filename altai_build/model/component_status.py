@@ -13,3 +13,8 @@ class ComponentStatus(str, Enum):
     SKIPPED = "skipped"
     BLOCKED = "blocked"
     FAILED = "failed"
+
+
+def name_component(name: str, text: str) -> str:
+    """What is said of a component, behind its name; a text that begins with the name stays as it is."""
+    return text if text.startswith(f"{name}: ") else f"{name}: {text}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from altai_build.model.build import BuildResult
-from altai_build.model.component_status import ComponentStatus
+from altai_build.model.component_status import ComponentStatus, name_component
 from altai_build.model.quantity import format_count
 from altai_build.model.task_view import format_elapsed, name_some
 
@@ -45,7 +45,7 @@ def describe_failures(failures: Sequence[Failure], *, brief: bool) -> list[str]:
     for failure in shown:
         first, *others = failure.why[:most]
         log = [f"log: {failure.log}"] if failure.log else []
-        texts.append("\n  ".join((f"{failure.name}: {first}", *others, *log)))
+        texts.append("\n  ".join((name_component(failure.name, first), *others, *log)))
     rest = [failure.name for failure in failures[len(shown) :]]
     if rest:
         texts.append(f"{len(rest)} more failed: {name_some(rest, most=8)}")

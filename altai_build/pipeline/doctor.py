@@ -302,7 +302,7 @@ def _check_signing(config: Config, workspace: Workspace) -> Iterator[CheckResult
                 with open_keyring(workspace.gnupg) as home:
                     public = home.find_key(read_public_keys(file))
                 for target in targets:
-                    check_signing_key(public, target.compat)
+                    check_signing_key(public, target.compat, workspace.gnupg)
                 return "the secret key is here"
 
             yield run_check(f"signing with {key.name}", usable)

@@ -54,6 +54,9 @@ def test_components_that_cannot_be_read_for_the_same_reason_share_one_warning() 
         "a: no a\nc: no c\nnetwork\nWhat to do: do",
         "b: no b\nother\nWhat to do: do",
     ]
+    refused = InputError("a: rpm refuses a.spec", todo="fix it")
+    component = ComponentWithoutSrpm("a", "repos/a", CommitId("a" * 40), "", refused)
+    assert describe_unreadable([component]) == ["a: rpm refuses a.spec\nWhat to do: fix it"]
 
 
 def test_json(site: HostSite) -> None:

@@ -35,6 +35,13 @@ def test_a_failure_has_its_causes_and_its_log() -> None:
     ]
 
 
+def test_a_failure_names_its_component_once() -> None:
+    failed = [row("b", ComponentStatus.FAILED, "b: rpm refuses b.spec")]
+    assert describe_failures(list_failures(failed), brief=False) == [
+        "b: rpm refuses b.spec\n  log: /ws/logs/b/build.log"
+    ]
+
+
 def test_a_run_without_failures_has_one_line() -> None:
     rows = [row("a", ComponentStatus.REUSED)]
     assert (describe_failures(list_failures(rows), brief=False), describe_rest(rows, 0.4)) == (

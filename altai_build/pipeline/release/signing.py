@@ -43,7 +43,7 @@ def unlock_keys(
         for name in names:
             configured = run.config.keys[name]
             key = keyring.find_key(_read_configured_key(configured))
-            check_signing_key(key, target.compat)
+            check_signing_key(key, target.compat, run.workspace.gnupg)
             unlocked[name] = stack.enter_context(unlock(keyring, key, configured.file, passphrase))
         yield unlocked
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from altai_build.errors import SigningError
+from altai_build.errors import SigningError, quote_path
 from altai_build.model.compat import Compat
 from altai_build.model.openpgp import KeyPart, PublicKey
 from altai_build.model.quantity import format_count
@@ -31,10 +31,15 @@ _AGENT_CONFIG = "allow-preset-passphrase\ns2k-count 65536\n"
 _MIN_BATCH, _MAX_BATCH = 4, 500
 
 
-def check_signing_key(key: PublicKey, compat: Compat, *, now: datetime | None = None) -> None:
-    """Raise SigningError, with the reason, for a key whose signatures the target's clients would refuse."""
+def check_signing_key(key: PublicKey, compat: Compat, home: Path, *, now: datetime | None = None) -> None:
+    """Raise SigningError, with the reason, for a key whose signatures the target's clients would refuse.
+
+    `home` is the directory of the keyring that has the key: what the advice is about.
+    """
     name = f"the signing key {key.key_id} ({key.uid})"
-    part = _find_signing_part(key, name, now or datetime.now(timezone.utc))
+    part = _find_signing_part(
+        key, name, f"gpg --homedir {quote_path(home)}", now or datetime.now(timezone.utc)
+    )
     if compat is Compat.EL6 and part.algorithm not in ("RSA", "DSA"):
         raise SigningError(
             f"{name} signs with {part.algorithm}, which the target's rpm cannot read",
@@ -43,15 +48,16 @@ def check_signing_key(key: PublicKey, compat: Compat, *, now: datetime | None = 
         )
 
 
-def _find_signing_part(key: PublicKey, name: str, now: datetime) -> KeyPart:
+def _find_signing_part(key: PublicKey, name: str, gpg: str, now: datetime) -> KeyPart:
     """What gpg signs with: the newest valid subkey for signing, else the primary key. Raises SigningError."""
+    export = f"export the public key file again (`{gpg} --armor --export {key.fingerprint}`)"
     if key.revoked:
         raise SigningError(f"{name} is revoked", todo="make another key with `altai-build keys init`")
     if key.expires is not None and key.expires <= now:
         raise SigningError(
             f"{name} expired on {key.expires:%Y-%m-%d}",
             why="clients refuse signatures by an expired key",
-            todo="extend it (`gpg --quick-set-expire`) and export the public key file again, or make another key",
+            todo=f"extend it (`{gpg} --quick-set-expire {key.fingerprint} 2y`) and {export}, or make another key",
         )
     for part in key.signing_parts:
         if part.expires is None or part.expires > now:
@@ -61,8 +67,8 @@ def _find_signing_part(key: PublicKey, name: str, now: datetime) -> KeyPart:
     raise SigningError(
         f"{name} has no valid subkey for signing",
         why="\n".join(ends) or "neither the key nor any of its subkeys is for signing",
-        todo="extend the subkey (`gpg --quick-set-expire KEY 2y SUBKEY`) or add one (`gpg --quick-add-key KEY rsa4096 "
-        "sign`), and export the public key file again",
+        todo=f"extend the subkey (`{gpg} --quick-set-expire {key.fingerprint} 2y SUBKEY`) or add one "
+        f"(`{gpg} --quick-add-key {key.fingerprint} rsa4096 sign`), and {export}",
     )
 
 

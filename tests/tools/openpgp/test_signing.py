@@ -28,6 +28,8 @@ from tests.kit.keys import ThrowawayKey, import_secret_key, make_key, signing_ke
 from tests.kit.rpms import build_rpm
 from tests.kit.timed_keys import timed_keyring
 
+HOME = Path("/work space/gnupg")
+
 
 def test_packages_are_signed_in_place_and_their_other_names_are_not(
     tmp_path: Path, plain: ThrowawayKey
@@ -149,17 +151,22 @@ def test_a_wrong_passphrase_is_said_to_be_wrong(tmp_path: Path, locked: Throwawa
 
 def test_keys_whose_signatures_would_be_refused_are_refused(tmp_path: Path, plain: ThrowawayKey) -> None:
     sound = read_public_keys(plain.public)[0]
-    check_signing_key(sound, Compat.EL6)
+    check_signing_key(sound, Compat.EL6, HOME)
     modern = read_public_keys(make_key(tmp_path, "modern", algorithm="ed25519").public)[0]
-    check_signing_key(modern, Compat.MODERN)
+    check_signing_key(modern, Compat.MODERN, HOME)
     with pytest.raises(SigningError, match=r"EdDSA, which the target's rpm cannot read"):
-        check_signing_key(modern, Compat.EL6)
+        check_signing_key(modern, Compat.EL6, HOME)
     expired = read_public_keys(make_key(tmp_path, "expired", born="20200101", expires="1y").public)[0]
-    with pytest.raises(SigningError, match="expired on 2020-12-31"):
-        check_signing_key(expired, Compat.MODERN)
+    with pytest.raises(SigningError, match="expired on 2020-12-31") as caught:
+        check_signing_key(expired, Compat.MODERN, HOME)
+    assert caught.value.todo == (
+        f"extend it (`gpg --homedir '/work space/gnupg' --quick-set-expire {expired.fingerprint} 2y`) and export the "
+        f"public key file again (`gpg --homedir '/work space/gnupg' --armor --export {expired.fingerprint}`), or make "
+        "another key"
+    )
     revoked = read_public_keys(make_key(tmp_path, "revoked", revoked=True).public)[0]
     with pytest.raises(SigningError, match="is revoked"):
-        check_signing_key(revoked, Compat.MODERN)
+        check_signing_key(revoked, Compat.MODERN, HOME)
 
 
 def test_a_key_whose_subkey_for_signing_has_ended_is_not_called_locked(tmp_path: Path) -> None:
@@ -171,14 +178,18 @@ def test_a_key_whose_subkey_for_signing_has_ended_is_not_called_locked(tmp_path:
         (public,) = read_public_keys(made.export(tmp_path / "public", key))
         secret = made.export_secret(tmp_path / "secret", key)
     with pytest.raises(SigningError) as caught:
-        check_signing_key(public, Compat.MODERN)
+        check_signing_key(public, Compat.MODERN, HOME)
     subkey = public.subkeys[0].key_id
     assert (
         caught.value.what == f"the signing key {public.key_id} ({public.uid}) has no valid subkey for signing"
     )
     assert caught.value.why == f"its subkey {subkey} expired on 2020-12-31"
+    assert (
+        f"`gpg --homedir '/work space/gnupg' --quick-set-expire {public.fingerprint} 2y SUBKEY`"
+        in caught.value.todo
+    )
     before = datetime(2020, 6, 1, tzinfo=timezone.utc)
-    check_signing_key(public, Compat.MODERN, now=before)
+    check_signing_key(public, Compat.MODERN, HOME, now=before)
 
     def never(_key: PublicKey) -> str:
         raise AssertionError("no passphrase helps an expired key")
@@ -198,9 +209,9 @@ def test_the_algorithm_of_the_subkey_that_signs_counts(tmp_path: Path) -> None:
         key = made.make("one", "20200101", algorithm="rsa2048", usage="cert")
         made.add_subkey(key, "20200101")
         (public,) = read_public_keys(made.export(tmp_path / "public", key))
-    check_signing_key(public, Compat.MODERN)
+    check_signing_key(public, Compat.MODERN, HOME)
     with pytest.raises(SigningError, match="signs with EdDSA, which the target's rpm cannot read"):
-        check_signing_key(public, Compat.EL6)
+        check_signing_key(public, Compat.EL6, HOME)
 
 
 def test_a_signature_is_reused_only_for_the_same_file_and_the_same_key(
