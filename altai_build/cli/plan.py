@@ -18,7 +18,6 @@ from altai_build.cli.options import (
 from altai_build.cli.output import digest_cell, print_json, print_table
 from altai_build.cli.reading import open_released_builds
 from altai_build.errors import AltaiError
-from altai_build.model.component_status import name_component
 
 if TYPE_CHECKING:
     from altai_build.model.component import ComponentWithoutSrpm
@@ -115,6 +114,8 @@ def describe_unreadable(components: Sequence[ComponentWithoutSrpm]) -> list[str]
     groups: dict[tuple[str, str], list[str]] = {}
     for component in components:
         if component.error is not None:
+            from altai_build.model.component_status import name_component  # seldom needed
+
             error = component.error
             groups.setdefault((error.why, error.todo), []).append(name_component(component.name, error.what))
     return [str(AltaiError("\n".join(lines), why=why, todo=todo)) for (why, todo), lines in groups.items()]
