@@ -93,6 +93,11 @@ class Workspace:
         return self.cache / "pins" / "known.json"
 
     @property
+    def known_srpms(self) -> Path:
+        """Which source packages pinned commits gave."""
+        return self.cache / "pins" / "srpms.json"
+
+    @property
     def mock_configs(self) -> Path:
         """Evaluated mock configurations."""
         return self.cache / "mock-configs"

@@ -31,6 +31,7 @@ from altai_build.tools.git.superproject import Superproject
 from altai_build.tools.openpgp.keyfile import read_rewritten_keys
 from altai_build.tools.rpm import rpmbuild
 from altai_build.tools.rpm.header import read_built_headers
+from altai_build.tools.rpm.known_srpms import KnownSrpms, SrpmSettings
 from altai_build.tools.rpm.macro_files import read_macro_files
 from altai_build.tools.rpm.recipe import SrpmRecipe, compute_key, write_source_tree
 from altai_build.tools.rpm.source_files import collect_source_files
@@ -126,6 +127,16 @@ class SrpmMaker:
     source_cache: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
     # Nothing is made: what is not in the workspace is SrpmNotMade.
     only_stored: bool = False
+    # The packages that commits gave before; None: nothing is remembered.
+    known: KnownSrpms | None = None
+
+    def is_known(self, sourced: ComponentSource) -> bool:
+        """True when earlier runs have found which package the component gives: then nothing is downloaded for it."""
+        try:
+            return self.known is not None and bool(self.known.find(sourced, self._find_settings(sourced)))
+        except AltaiError:
+            # `prepare` raises it.
+            return False
 
     def make_srpm(
         self, sourced: ComponentSource, *, rebuild_count: int = 0, bootstrap: Bootstrap | None = None
@@ -156,11 +167,16 @@ class SrpmMaker:
         """Step one of `make_srpm`: the package if it is stored, else its sources in a folder below `scratch`."""
         started = time.monotonic()
         with faults_of(f"{sourced.component.name} at {sourced.component.commit[:12]}"):
-            recipe = self._make_recipe(sourced, rebuild_count, bootstrap)
+            settings = self._find_settings(sourced, rebuild_count, bootstrap)
+            known_key = self.known.find(sourced, settings) if self.known else None
+            if known_key and (stored := self._find_stored(known_key)):
+                return stored
+            recipe = self._make_recipe(sourced, settings)
             inputs = recipe.list_inputs()
             key = compute_key(inputs)
-            stored = self._find_stored(key)
-            if stored is not None:
+            if self.known and not self.source_cache.get(sourced.component.name):
+                self.known.add(sourced, settings, key)
+            if stored := self._find_stored(key):
                 return stored
             if self.only_stored:
                 raise SrpmNotMade(sourced.component.name, key, inputs)
@@ -234,24 +250,35 @@ class SrpmMaker:
         self.ledger.append(*records)
         return results
 
-    def _make_recipe(
-        self, sourced: ComponentSource, rebuild_count: int, bootstrap: Bootstrap | None
-    ) -> SrpmRecipe:
+    def _find_settings(
+        self, sourced: ComponentSource, rebuild_count: int = 0, bootstrap: Bootstrap | None = None
+    ) -> SrpmSettings:
         component = sourced.component
         macros, arch = self.config.get_component_macros(component.name, component.path, component.repository)
         macros.update(bootstrap.all_macros if bootstrap else {})
         macro_folder = self.config.get_macro_files(component.repository)
         template = f"{self.config.stamp}.{rebuild_count}" if rebuild_count else self.config.stamp
-        info = sourced.info
         settings = self.config.find_component(component.name, component.path)
+        return SrpmSettings(
+            macros=macros,
+            arch=arch,
+            release_template=f"0.bootstrap.{template}" if bootstrap else template,
+            rpm_version=self.rpm_version,
+            macro_files=read_macro_files(macro_folder) if macro_folder else None,
+            generated=generate_sources(
+                self.config, component, self.version or sourced.info.version or "", read_rewritten_keys
+            ),
+            choice=settings.source if settings else None,
+        )
+
+    def _make_recipe(self, sourced: ComponentSource, settings: SrpmSettings) -> SrpmRecipe:
+        component, info = sourced.component, sourced.info
         collect = partial(
             collect_source_files,
             info=info,
-            generated=generate_sources(
-                self.config, sourced.component, self.version or info.version or "", read_rewritten_keys
-            ),
+            generated=settings.generated,
             cached=self.source_cache.get(component.name, {}),
-            choice=settings.source if settings else None,
+            choice=settings.choice,
         )
         try:
             files = collect(sourced)
@@ -269,11 +296,11 @@ class SrpmMaker:
             info=info,
             files=files,
             archive_parts=self._list_archive_parts(sourced) if has_archive else (),
-            macros=macros,
-            arch=arch,
-            release_template=f"0.bootstrap.{template}" if bootstrap else template,
-            rpm_version=self.rpm_version,
-            macro_files=read_macro_files(macro_folder) if macro_folder else None,
+            macros=settings.macros,
+            arch=settings.arch,
+            release_template=settings.release_template,
+            rpm_version=settings.rpm_version,
+            macro_files=settings.macro_files,
         )
 
     def _add_nested_files(self, sourced: ComponentSource, missing: InputError) -> ComponentSource:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from altai_build.config import Config
@@ -31,6 +31,7 @@ from altai_build.tools.files import remove_tree, scratch_directory
 from altai_build.tools.git.component_source import ComponentSource
 from altai_build.tools.leftovers import remove_abandoned
 from altai_build.tools.rpm import rpmbuild
+from altai_build.tools.rpm.known_srpms import KnownSrpms
 from altai_build.tools.spec.reader import SpecReader
 
 
@@ -87,8 +88,7 @@ def make_discovered_srpms(
 
     With `only_stored` none is made: those that are not in the workspace fail with SrpmNotMade.
     """
-    fetched = fetch_sources(discovery.sourced, run.config, run.workspace.cache / "sources", jobs=run.jobs)
-    errors = {name: result for name, result in fetched.items() if isinstance(result, AltaiError)}
+    known = KnownSrpms(run.workspace.known_srpms)
     maker = SrpmMaker(
         superproject=run.superproject,
         config=run.config,
@@ -96,10 +96,18 @@ def make_discovered_srpms(
         ledger=run.ledger,
         rpm_version=rpmbuild.rpm_version_key(),
         version=version,
-        source_cache={name: files for name, files in fetched.items() if not isinstance(files, AltaiError)},
         only_stored=only_stored,
+        known=known,
+    )
+    new = [source for source in discovery.sourced if not maker.is_known(source)]
+    fetched = fetch_sources(new, run.config, run.workspace.cache / "sources", jobs=run.jobs)
+    errors = {name: result for name, result in fetched.items() if isinstance(result, AltaiError)}
+    maker = replace(
+        maker,
+        source_cache={name: files for name, files in fetched.items() if not isinstance(files, AltaiError)},
     )
     outcomes = _SrpmPipeline(run, maker, errors).run(discovery.sourced)
+    known.save()
     results = [_make_result(source, outcomes[source.component.name]) for source in discovery.sourced]
     results += [_make_result_without_srpm(component) for component in discovery.without_srpm]
     srpms = tuple(

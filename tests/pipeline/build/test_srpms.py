@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,11 @@ from altai_build.model.component_status import ComponentStatus
 from altai_build.model.srpm import Srpm
 from altai_build.pipeline.build.srpms import SrpmBatch, make_srpms
 from altai_build.pipeline.run import Run
+from altai_build.stages.discover.candidates import CandidateFinder
 from altai_build.stages.srpm import PackedSrpm, PreparedSrpm, SrpmMaker
+from altai_build.tools.git import repository_state
+from altai_build.tools.git.component_source import LoadedContent
+from altai_build.tools.git.superproject import Submodule
 from altai_build.tools.progress import ProgressReporter
 from altai_build.tools.spec.reader import SpecReader
 from altai_build.workspace import Workspace
@@ -123,3 +128,30 @@ def test_many_packages_and_one_have_the_same_bytes(world: World, capsys: pytest.
     made = maker.make_srpm(sourced)
     assert isinstance(made, Srpm) and not made.reused
     assert (made.key, made.path.read_bytes()) == (srpm.key, srpm.path.read_bytes())
+
+
+def test_known_source_packages_are_found_without_their_repositories(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is remembered is only which package it is: where that is damaged it is made again, with the same bytes."""
+    monkeypatch.setattr(repository_state, "_SETTLED", -3600.0)
+    first = make(run(world, 2))
+    loaded: list[str] = []
+    original = CandidateFinder._load
+
+    def load(self: CandidateFinder, submodule: Submodule, spec: str) -> LoadedContent:
+        loaded.append(submodule.link.path)
+        return original(self, submodule, spec)
+
+    monkeypatch.setattr(CandidateFinder, "_load", load)
+    again = make(run(world, 2))
+    assert [srpm for _, srpm in again.srpms] == [replace(srpm, reused=True) for _, srpm in first.srpms]
+    assert loaded == []
+    (damaged,) = (srpm.path for source, srpm in first.srpms if source.component.name == "c4")
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[:-1] + b"x")
+    assert outcomes(make(run(world, 2)))["c4"] is ComponentStatus.BUILT
+    assert loaded == ["repos/c4"] and damaged.read_bytes() == content
+    run(world, 2).workspace.known_srpms.write_bytes(b"{}")
+    assert set(outcomes(make(run(world, 2))).values()) == {ComponentStatus.REUSED}
+    assert sorted({*loaded}) == sorted(f"repos/{name}" for name in NAMES)
