@@ -141,6 +141,8 @@ class Machines:
             "--port",
             str(_PORT),
             "--no-dashboard",
+            "--dashboard-address",
+            "127.0.0.1:0",
         ]
         files = ["--tls-ca-file", self.tls.ca, "--tls-cert", self.tls.cert, "--tls-key", self.tls.key]
         self.scheduler = self.start("scheduler", [*_SCHEDULER, *words, *map(str, files)])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
+import select
 import sys
 import threading
 from collections.abc import Collection
@@ -16,19 +18,31 @@ from msgspec import Meta
 
 from altai_build.errors import InputError, UnreachableError
 from altai_build.model.cluster import ClusterSettings, TlsFiles
+from altai_build.model.limits import Limits
 from altai_build.regular_files import read_regular_file
 from altai_build.tools import process
 from altai_build.tools.dask.address import check_scheduler
 from altai_build.tools.dask.library import require_dask
 from altai_build.tools.files import make_directory
 from altai_build.tools.sandbox.bubblewrap import NetworkSandbox
+from altai_build.tools.sandbox.limits import limit_command
 
 CHILD = Path(__file__).with_name("client_child.py")
 CONNECT_TIMEOUT = 15.0  # seconds
+# Seconds without an event, of which the child sends one each second: the child or the scheduler hangs.
+SILENCE = 60.0
+# Events that were not taken yet: a child that sends more has to wait.
+_MOST_EVENTS = 1000
 _LONGEST_EVENT = 16 << 20  # bytes; a cluster may have thousands of workers
 _LONGEST_PEM = 1 << 20
+# Of the child: what it writes is a log of errors.
+_LIMITS = Limits(processes=None, memory=4 << 30, file=64 << 20)
 # Of the host, for names of schedulers.
 _NAME_SERVICE = ("/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf")
+
+
+_Key = Annotated[str, Meta(max_length=500)]
+_Text = Annotated[str, Meta(max_length=4000)]
 
 
 class Worker(msgspec.Struct, frozen=True):
@@ -48,22 +62,22 @@ class Workers(msgspec.Struct, frozen=True, tag_field="event", tag="workers"):
 class Done(msgspec.Struct, frozen=True, tag_field="event", tag="done"):
     """A task has ended, with a message of the worker's."""
 
-    key: str
-    answer: Annotated[str, Meta(max_length=4000)]
+    key: _Key
+    answer: _Text
 
 
 class Killed(msgspec.Struct, frozen=True, tag_field="event", tag="killed"):
     """The scheduler has given a task up: workers were lost while they ran it."""
 
-    key: str
-    text: str
+    key: _Key
+    text: _Text
 
 
 class Failed(msgspec.Struct, frozen=True, tag_field="event", tag="failed"):
     """A task has failed in Dask itself."""
 
-    key: str
-    text: str
+    key: _Key
+    text: _Text
 
 
 class SchedulerLost(msgspec.Struct, frozen=True, tag_field="event", tag="scheduler-lost"):
@@ -73,7 +87,7 @@ class SchedulerLost(msgspec.Struct, frozen=True, tag_field="event", tag="schedul
 class Unreachable(msgspec.Struct, frozen=True, tag_field="event", tag="unreachable"):
     """No scheduler answers."""
 
-    text: str
+    text: _Text
 
 
 Event = Union[Workers, Done, Killed, Failed, SchedulerLost, Unreachable]
@@ -85,7 +99,9 @@ class SchedulerClient:
     def __init__(self, settings: ClusterSettings, scratch: Path) -> None:
         """Connects; `scratch` is a folder for the child. Raises UsageError, InputError, UnreachableError."""
         self.address, self.host = check_scheduler(settings)
-        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._events: queue.Queue[Event | None] = queue.Queue(_MOST_EVENTS)
+        self._silence = 0.0  # seconds for which no event was there
+        self._is_closed = False
         self._stack = ExitStack()
         order = {
             "scheduler": self.address,
@@ -122,54 +138,77 @@ class SchedulerClient:
     ) -> None:
         """Have a worker with this offer run a task; higher priorities first.
 
-        Workers with an `avoided` name get it only where there is no other.
+        Workers with an `avoided` name get it only where there is no other. Raises UnreachableError when the child does
+        not read it.
         """
         order = {"key": key, "message": message.decode(), "offer": offer, "priority": priority}
         self._order({**order, "avoided": sorted(avoided)})
 
-    def take(self, timeout: float | None = None) -> Event | None:
-        """The next event; None when there is none in so many seconds. Raises UnreachableError when the child has ended.
+    def take(self, timeout: float) -> Event | None:
+        """The next event; None when there is none in so many seconds.
 
-        What it says of workers is also in `workers`.
+        What it says of workers is also in `workers`. Raises UnreachableError when the child has ended or says nothing.
         """
         try:
             event = self._events.get(timeout=timeout)
         except queue.Empty:
+            # Not by a clock, which goes on while this process is stopped.
+            self._silence += timeout
+            if self._silence >= SILENCE:
+                raise self._lose(f"nothing was heard of it for {SILENCE:g} seconds") from None
             return None
+        self._silence = 0.0
         if event is None or isinstance(event, SchedulerLost):
             process.end_stopped_thread()
-            raise UnreachableError(
-                f"the connection to the scheduler {self.address} ended",
-                why="" if event is not None else self._read_errors(),
-                todo="start it again and rerun the command: what was built until now is reused",
-            )
+            raise self._lose(self._read_errors() if event is None else "")
         if isinstance(event, Workers):
             self.workers = event.workers
         return event
 
     def close(self) -> None:
         """Disconnect: the scheduler then forgets the tasks of this run."""
-        with suppress(OSError):
-            if self._child.stdin is not None:
-                self._child.stdin.close()
+        self._is_closed = True
         self._stack.close()
+
+    def _lose(self, why: str) -> UnreachableError:
+        return UnreachableError(
+            f"the connection to the scheduler {self.address} ended",
+            why=why,
+            todo="start it again and rerun the command: what was built until now is reused",
+        )
 
     def _order(self, order: object) -> None:
         assert self._child.stdin is not None
-        try:
-            self._child.stdin.write(json.dumps(order).encode() + b"\n")
-            self._child.stdin.flush()
-        except OSError:
-            # It has ended; its last event says why.
-            self._events.put(None)
+        pipe = self._child.stdin.fileno()
+        os.set_blocking(pipe, False)
+        waiting = select.poll()
+        waiting.register(pipe, select.POLLOUT)
+        data = json.dumps(order).encode() + b"\n"
+        while data:
+            try:
+                data = data[os.write(pipe, data) :]
+            except BlockingIOError:
+                if not waiting.poll(SILENCE * 1000):
+                    raise self._lose(f"its client has read nothing for {SILENCE:g} seconds") from None
+            except OSError:
+                # It has ended; its last event says why.
+                return
 
     def _read_events(self) -> None:
         stream = self._child.stdout
         assert stream is not None
-        with suppress(msgspec.MsgspecError, ValueError, OSError):
-            while line := stream.readline(_LONGEST_EVENT):
-                self._events.put(msgspec.json.decode(line, type=Event))
-        self._events.put(None)
+        try:
+            with suppress(msgspec.MsgspecError, ValueError, OSError, RecursionError):
+                while line := stream.readline(_LONGEST_EVENT):
+                    self._put(msgspec.json.decode(line, type=Event))
+        finally:
+            self._put(None)
+
+    def _put(self, event: Event | None) -> None:
+        while not self._is_closed:
+            with suppress(queue.Full):
+                self._events.put(event, timeout=1.0)
+                return
 
     def _read_errors(self) -> str:
         with suppress(OSError):
@@ -198,5 +237,5 @@ def _make_command(temporary: Path) -> list[str]:
     if not sys.base_prefix.startswith("/usr"):
         visible[sys.base_prefix] = sys.base_prefix
     interpreter = str(getattr(sys, "_base_executable", "") or sys.executable)
-    argv = [interpreter, "-I", "-S", "-B", "/program/child.py"]
+    argv = [*limit_command(_LIMITS), interpreter, "-I", "-S", "-B", "/program/child.py"]
     return NetworkSandbox(visible, temporary).command(argv)

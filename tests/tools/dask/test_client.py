@@ -8,6 +8,7 @@ import pytest
 
 from altai_build.errors import InputError, UnreachableError
 from altai_build.model.cluster import ClusterSettings, TlsFiles
+from altai_build.model.limits import Limits
 from altai_build.tools import process
 from altai_build.tools.dask import client
 from altai_build.tools.dask.client import Done, SchedulerClient
@@ -46,11 +47,11 @@ def test_the_child_sees_neither_keys_nor_variables(tmp_path: Path, monkeypatch: 
 
 
 _PLAYED = """\
-import sys
+import sys, time
 sys.stdin.readline()
 print('{"event": "workers", "workers": [{"name": "w", "slots": 2, "offers": ["x"]}]}', flush=True)
 print(%r, flush=True)
-sys.stdin.read()
+time.sleep(600)
 """
 
 
@@ -82,6 +83,8 @@ def test_events_are_typed(play: object) -> None:
         '{"event": "exec", "code": "x"}',
         '{"event": "done", "key": 1, "answer": "{}"}',
         '{"event": "done", "key": "k", "answer": "' + "x" * 5000 + '"}',
+        '{"event": "done", "key": "k", "answer": "{}", "more": ' + "[" * 100_000,
+        '{"event": "failed", "key": "k", "text": "' + "x" * 5000 + '"}',
         "not JSON",
     ],
 )
@@ -92,3 +95,42 @@ def test_other_events_end_the_connection(play: object, line: str) -> None:
         one.take(30)
     assert "what was built until now is reused" in caught.value.todo
     one.close()
+
+
+def test_a_child_that_says_nothing_is_lost(play: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "SILENCE", 0.02)
+    assert callable(play)
+    one = play('{"event": "done", "key": "k", "answer": "{}"}')
+    assert isinstance(one, SchedulerClient) and isinstance(one.take(30), Done)
+    assert one.take(0.01) is None
+    with pytest.raises(UnreachableError, match="ended") as caught:
+        one.take(0.01)
+    assert caught.value.why == "nothing was heard of it for 0.02 seconds"
+    # It reads nothing either; the pipe holds 64 KiB.
+    with pytest.raises(UnreachableError) as caught:
+        for _ in range(100):
+            one.submit("k", b"x" * 4096, "offer", 0.0)
+    assert caught.value.why == "its client has read nothing for 0.02 seconds"
+    one.close()
+
+
+def test_a_child_that_floods_has_to_wait(play: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_MOST_EVENTS", 2)
+    assert callable(play)
+    one = play("\n".join(['{"event": "done", "key": "k", "answer": "{}"}'] * 10_000))
+    assert isinstance(one, SchedulerClient)
+    for _ in range(100):
+        assert isinstance(one.take(30), Done) and one._events.qsize() <= 2
+    one.close()
+    one._reader.join(30)
+    assert not one._reader.is_alive()
+
+
+def test_what_a_child_writes_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "CHILD", tmp_path / "child.py")
+    monkeypatch.setattr(client, "_LIMITS", Limits(processes=None, memory=1 << 30, file=1 << 16))
+    (tmp_path / "child.py").write_text("open('/tmp/f', 'wb').write(b'x' * (1 << 17))")
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    result = process.run(client._make_command(temporary), ok=process.ANY_END)
+    assert b"File too large" in result.stderr and (temporary / "f").stat().st_size == 1 << 16
