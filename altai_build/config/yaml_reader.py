@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from altai_build.config.plain_yaml import NotPlainError, read_plain_yaml
 from altai_build.errors import InputError
 from altai_build.model.suggestion import suggest
 from altai_build.regular_files import open_regular_file
@@ -94,6 +95,10 @@ class _QuickLoader(_Loader):
         for name in ("check_event", "peek_event", "get_event"):
             setattr(self, name, getattr(events, name))
 
+    def get_plain_data(self) -> Any:
+        """`get_single_data` for plain YAML, in a fifth of the time. Raises NotPlainError, or what that raises."""
+        return read_plain_yaml(self.get_event, self)
+
 
 _TABS = "indent the line that the message names with spaces: YAML does not allow tabs there"
 
@@ -120,12 +125,15 @@ def read_limited(path: str | Path, *, limit: int = _SIZE_LIMIT) -> bytes:
     return data
 
 
+# PyYAML does not catch the errors of the types it makes: an impossible date, a number with too many digits.
+_ERRORS = (yaml.YAMLError, ValueError, AttributeError, TypeError, OverflowError, RecursionError)
+
+
 def parse_yaml(data: bytes, file: str) -> Any:
     """Parse the YAML text of `file`: plain values, no duplicate keys. Raises InputError."""
     try:
         return _build_tree(data)
-    # PyYAML does not catch the errors of the types it makes: an impossible date, a number with too many digits.
-    except (yaml.YAMLError, ValueError, AttributeError, TypeError, OverflowError, RecursionError) as error:
+    except _ERRORS as error:
         raise InputError(
             f"{file} is not valid YAML",
             # PyYAML does not know the file's name.
@@ -136,6 +144,11 @@ def parse_yaml(data: bytes, file: str) -> Any:
 
 def _build_tree(data: bytes) -> Any:
     if yaml.__with_libyaml__:
+        try:
+            return _QuickLoader(data).get_plain_data()
+        except (NotPlainError, *_ERRORS):
+            # the loader reads what is not plain, and reports what is wrong
+            pass
         try:
             return _QuickLoader(data).get_single_data()
         except yaml.YAMLError:
@@ -224,10 +237,11 @@ class YamlNode:
         if not isinstance(self.value, str) or not self.value.strip():
             self.add_error(f"got {self.describe_value()}; write text, in quotes if it looks like a number")
             return default
-        if any("\ud800" <= char <= "\udfff" for char in self.value):
+        is_usual = self.value.isascii() and self.value.isprintable()
+        if not is_usual and any("\ud800" <= char <= "\udfff" for char in self.value):
             self.add_error(f"got {self.describe_value()}; bytes that are not UTF-8 are not allowed")
             return default
-        if any(ord(char) < 32 or ord(char) == 127 for char in self.value):
+        if not is_usual and any(ord(char) < 32 or ord(char) == 127 for char in self.value):
             self.add_error(f"got {self.describe_value()}; line breaks and control characters are not allowed")
             return default
         error = check(self.value) if check else None

@@ -82,11 +82,11 @@ def load(folder: Path, *words: str) -> set[str]:
     ("words", "needed", "unneeded", "most"),
     [
         ("changed", "tools.git.changed_gitlinks", (*_OTHERS, *_METADATA, *_DOWNLOADS, *_MAKING), 32),
-        ("plan", "tools.spec.reader", (*_METADATA, *_DOWNLOADS, *_MAKING), 108),
-        ("which focus", "pipeline.published.matching", _RELEASE, 90),
-        ("diff 1.0.0 1.0.1", "stages.diff", _RELEASE, 91),
-        ("report 1.0.1", "pipeline.published.catalog", _RELEASE, 85),
-        ("audit 1.0.1", "tools.solver.describe", (*_GIT, *_MAKING, "altai_build.rules", "socket", "createrepo_c"), 110),
+        ("plan", "tools.spec.reader", (*_METADATA, *_DOWNLOADS, *_MAKING), 109),
+        ("which focus", "pipeline.published.matching", _RELEASE, 91),
+        ("diff 1.0.0 1.0.1", "stages.diff", _RELEASE, 92),
+        ("report 1.0.1", "pipeline.published.catalog", _RELEASE, 86),
+        ("audit 1.0.1", "tools.solver.describe", (*_GIT, *_MAKING, "altai_build.rules", "socket", "createrepo_c"), 111),
     ],
 )  # fmt: skip
 def test_a_command_imports_what_it_uses(
