@@ -104,7 +104,7 @@ worktree_option = click.option(
 )
 
 
-def _refuse_no_number(_ctx: click.Context, _param: click.Parameter, seconds: float) -> float:
+def refuse_no_number(_ctx: click.Context, _param: click.Parameter, seconds: float) -> float:
     """The seconds; `nan` is less than no time that has passed, so that the wait would have no end."""
     if seconds != seconds:
         raise click.BadParameter("it is not a number")
@@ -116,7 +116,7 @@ wait_option = click.option(
     "--wait",
     metavar="SECONDS",
     type=click.FloatRange(min=0.0),
-    callback=_refuse_no_number,
+    callback=refuse_no_number,
     default=0.0,
     help="Wait up to SECONDS for another run to end; default: do not wait.",
 )

@@ -10,7 +10,7 @@ import click
 
 from altai_build.cli.app import App
 from altai_build.cli.global_options import check_size
-from altai_build.cli.options import json_option, wait_option
+from altai_build.cli.options import json_option, refuse_no_number, wait_option
 from altai_build.cli.output import print_json
 from altai_build.errors import UsageError
 from altai_build.model.cluster import ClusterSettings, TlsFiles
@@ -56,6 +56,14 @@ def _check_name(_ctx: click.Context, _param: click.Parameter, name: str | None) 
     callback=check_size,
     help="Keep at most SIZE (M, G, T) of source packages and packages; default: 20G.",
 )
+@click.option(
+    "--reconnect",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0.0),
+    callback=refuse_no_number,
+    default=300.0,
+    help="When the connection to the scheduler ends, try for SECONDS to connect again; default: 300.",
+)
 @wait_option
 @json_option
 @click.pass_obj
@@ -68,6 +76,7 @@ def worker(
     tls_cert: Path | None,
     tls_key: Path | None,
     store: str,
+    reconnect: float,
     wait: float,
     as_json: bool,
 ) -> None:
@@ -110,6 +119,7 @@ def worker(
         name=name or default_name(),
         host=host,
         store_limit=int(parse_size(store)),
+        reconnect=reconnect,
     )
     check_scheduler(settings.cluster)
     workspace.require_own_buildroots()

@@ -31,6 +31,7 @@ class WorkerSettings:
     name: str
     host: str
     store_limit: int  # bytes
+    reconnect: float  # seconds in which it tries to reach a scheduler that was lost
 
 
 def serve_builds(
@@ -71,9 +72,10 @@ def serve_builds(
             offers=[offer for names in offers.values() for offer in names],
             host=settings.host,
             folder=folder,
+            reconnect=settings.reconnect,
         )
         try:
-            run_worker(settings.cluster, options, runner.run, announce)
+            run_worker(settings.cluster, options, runner.run, runner.stop, announce)
         finally:
             process.kill_all_children()
 

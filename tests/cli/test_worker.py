@@ -52,7 +52,7 @@ def test_what_it_says_of_itself(
     given: list[WorkerOptions] = []
     monkeypatch.setitem(BUILDERS, "host", "tests.kit.builders:HostBuilder")
     monkeypatch.setattr(
-        worker, "run_worker", lambda cluster, options, handle, announce: given.append(options)
+        worker, "run_worker", lambda cluster, options, handle, stop, announce: given.append(options)
     )
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
     words = ("--builder", "host", *LOCAL, "--slots", "3", "--name", "w")

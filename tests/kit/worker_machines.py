@@ -157,6 +157,20 @@ class Machines:
         self.workers[name].wait_for("is connected to")
         return self.workers[name]
 
+    def count_connections(self, name: str) -> int:
+        """How often a worker has connected to a scheduler since it was started."""
+        return self.workers[name].read().count(f"worker {name} is connected to")
+
+    def wait_for_connections(self, name: str, number: int) -> None:
+        """Wait until a worker has connected that often. Raises TimeoutError."""
+        worker = self.workers[name]
+        wait_for(
+            f"connection {number} of {name}",
+            lambda: self.count_connections(name) >= number or worker.ended,
+        )
+        if worker.ended:
+            raise TimeoutError(f"{name} ended: {worker.read()[-500:]}")
+
     def start_run(self, name: str, words: list[str]) -> Program:
         """Start a run; one that is left of a failed case is stopped before."""
         if self.run is not None:

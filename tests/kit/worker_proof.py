@@ -162,8 +162,32 @@ class Proof:
             answer = self.check_rescheduled(superproject, run)
         finally:
             self.machines.network.heal(WORKERS[-1])
-            self.restart(WORKERS[-1])
-        return answer
+        self.machines.wait_for_connections(WORKERS[-1], 2)
+        self.check(*self.start("after-long-cut"))
+        return f"{answer}; it connected again, and built for the next run"
+
+    def cut_of_the_last(self) -> str:
+        """The network of the only worker that is left is cut until it and the scheduler know, and healed in the run."""
+        self.restart(WORKERS[-1])
+        superproject, run = self.start("cut-of-the-last")
+        self.machines.network.cut(WORKERS[-1])
+        try:
+            for name in WORKERS[:-1]:
+                self.machines.workers[name].stop()
+            run.wait_for("has no worker that can build; waiting for one")
+            self.machines.workers[WORKERS[-1]].wait_for("the connection to the scheduler")
+            done = len(superproject.list_done())
+            self.machines.network.heal(WORKERS[-1])
+            answer = self.check(superproject, run)
+        finally:
+            self.machines.network.heal(WORKERS[-1])
+            for name in WORKERS[:-1]:
+                self.restart(name)
+        later = superproject.list_done()[done:]
+        expect(
+            later and all(f"was done on {WORKERS[-1]}" in line for line in later), f"done by others: {later}"
+        )
+        return f"{answer}; it connected again, and built {len(later)} for the same run"
 
     def slow(self) -> str:
         """The network of a worker is slow."""
@@ -212,14 +236,13 @@ class Proof:
             code = run.finish()
             expect(code == 3, f"exit {code} instead of 3: {run.read()[-600:]}")
             expect(not superproject.is_published(), "something was published")
-            ends = [self.machines.workers[name].finish() for name in WORKERS]
-            expect(ends == [3] * len(WORKERS), f"the workers ended with {ends} instead of 3")
         finally:
+            before = {name: self.machines.count_connections(name) for name in WORKERS}
             self.machines.start_scheduler()
-            for name in WORKERS:
-                self.restart(name)
+        for name in WORKERS:
+            self.machines.wait_for_connections(name, before[name] + 1)
         again = self.check(superproject, superproject.release_by(self.machines))
-        return f"exit 3, nothing published; again: {again}"
+        return f"exit 3, nothing published; the workers connected to the next one; again: {again}"
 
     def killed_run(self) -> str:
         """The run is killed when some packages have arrived, and started again."""
@@ -241,6 +264,7 @@ CASES: dict[str, Callable[[Proof], str]] = {
     "nothing": Proof.nothing,
     "network-cut-3-s": Proof.short_cut,
     "network-cut": Proof.long_cut,
+    "network-cut-of-the-last": Proof.cut_of_the_last,
     "slow-network": Proof.slow,
     "full-disk": Proof.full_disk,
     "worker-killed": Proof.killed_worker,

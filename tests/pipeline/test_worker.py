@@ -22,6 +22,7 @@ def settings(slots: int) -> WorkerSettings:
         name=default_name(),
         host="",
         store_limit=1 << 20,
+        reconnect=0,
     )
 
 
@@ -36,7 +37,7 @@ def test_processors_are_shared_between_the_slots(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("altai_build.tools.processors.installed", lambda: 8)
     cpus = []
     monkeypatch.setattr(
-        worker, "run_worker", lambda cluster, options, run, say: cpus.append(run.__self__.cpus)
+        worker, "run_worker", lambda cluster, options, run, stop, say: cpus.append(run.__self__.cpus)
     )
     for slots in (1, 3, 16):
         serve_builds(Workspace(tmp_path), settings(slots), print, lambda offers: None)

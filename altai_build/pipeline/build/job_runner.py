@@ -74,9 +74,29 @@ class JobRunner:
     _builders: dict[tuple[object, ...], Builder] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _fetching: _Fetching = field(default_factory=_Fetching)
+    _threads: set[int] = field(default_factory=set)  # that run a job now
+    _threads_lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, message: bytes) -> bytes:
         """Do what a task says; the answer is a message too. Whatever goes wrong here is an answer."""
+        thread = threading.get_ident()
+        with self._threads_lock:
+            self._threads.add(thread)
+        try:
+            return self._answer(message)
+        finally:
+            # Its number may be that of another thread afterwards.
+            with self._threads_lock:
+                self._threads.remove(thread)
+                process.release_thread(thread)
+
+    def stop(self) -> None:
+        """End the jobs that run now, and wait for their processes."""
+        with self._threads_lock:
+            for thread in self._threads:
+                process.stop_thread(thread)
+
+    def _answer(self, message: bytes) -> bytes:
         attempt = ""
         try:
             task = decode(message, Task, limit=LONGEST_TASK, sender="the run")
@@ -87,6 +107,8 @@ class JobRunner:
             return encode(Answer(attempt=attempt, outcome=sha256(outcome_data).hexdigest()))
         except JobIsOver:
             error = "the run no longer wants it"
+        except KeyboardInterrupt:
+            error = "the worker was stopped"
         except (AltaiError, OSError) as fault:
             error = f"{fault}"[:_LONGEST_ERROR]
         return encode(Answer(attempt=attempt, error=error))
@@ -119,16 +141,14 @@ class JobRunner:
 
     def _build(self, job: BuildJob, builder: Builder, send: Callable[[bytes], None]) -> JobResult:
         """Call the builder while its log goes to the run, and end it when the run no longer wants it."""
-        thread = threading.get_ident()
-        sender = LogSender(job.request.result_dir, send, on_end=partial(process.stop_thread, thread))
+        end = partial(process.stop_thread, threading.get_ident())
+        sender = LogSender(job.request.result_dir, send, on_end=end)
         try:
             with sender:
                 result = run_job(job, builder)
         except KeyboardInterrupt:
             sender.raise_if_ended()
-            raise InputError("the worker was stopped") from None
-        finally:
-            process.release_thread(thread)
+            raise
         sender.raise_if_ended()
         return result
 

@@ -6,10 +6,13 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from altai_build.errors import InputError, UnreachableError
 from altai_build.model.cluster import ClusterSettings
@@ -18,7 +21,10 @@ from altai_build.tools.dask.address import check_scheduler, is_loopback
 
 # Seconds until a scheduler must have answered.
 CONNECT_TIMEOUT = 30
+# Seconds between attempts to reach a scheduler that was lost.
+RETRY_PAUSE = 1.0
 _LONGEST_MESSAGE = 4096
+Announce = Callable[[str], None]
 # What runs tasks in this process: one function, while there is a worker.
 _handlers: list[Callable[[bytes], bytes]] = []
 
@@ -32,6 +38,7 @@ class WorkerOptions:
     offers: Sequence[str]  # names of resources, each as often as there are slots
     host: str  # at which scheduler and other workers reach it; "": the address that leads to the scheduler
     folder: Path  # for Dask's own files
+    reconnect: float = 0.0  # seconds in which it tries to reach a scheduler that was lost
 
 
 def run_task(message: bytes) -> bytes:
@@ -45,14 +52,18 @@ def run_worker(
     settings: ClusterSettings,
     options: WorkerOptions,
     handle: Callable[[bytes], bytes],
-    announce: Callable[[str], None],
+    stop: Callable[[], None],
+    announce: Announce,
 ) -> None:
-    """Work until a signal ends it or the scheduler is lost. Raises UsageError, InputError, UnreachableError."""
-    address, host = check_scheduler(settings)
+    """Work until a signal ends it or the scheduler is lost; `stop` ends what `handle` does in other threads.
+
+    Raises UsageError, InputError, UnreachableError.
+    """
+    address, _ = check_scheduler(settings)
     forget_environment()
     _handlers.append(handle)
     try:
-        asyncio.run(_work(address, host, settings, options, announce))
+        asyncio.run(_work(address, settings, options, stop, announce))
     finally:
         _handlers.clear()
 
@@ -63,43 +74,64 @@ def forget_environment() -> None:
         del os.environ[name]
 
 
+class _BuildThreads(ThreadPoolExecutor):
+    """Runs tasks; when Dask closes its worker for whatever reason, the builds end first."""
+
+    def __init__(self, slots: int, stop: Callable[[], None]) -> None:
+        super().__init__(slots, thread_name_prefix="build")
+        self._stop = stop
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """As that of every executor, but what waits for a run that is cut off too is not waited for."""
+        self._stop()
+        super().shutdown(wait=False, cancel_futures=cancel_futures)
+
+
 async def _work(
-    address: str,
-    host: str,
-    settings: ClusterSettings,
-    options: WorkerOptions,
-    announce: Callable[[str], None],
+    address: str, settings: ClusterSettings, options: WorkerOptions, stop: Callable[[], None], say: Announce
 ) -> None:
     # Dask reads its settings when it is loaded. Its page for people would be open to all without a certificate.
     os.environ["DASK_DISTRIBUTED__WORKER__HTTP__ROUTES"] = "[]"
     os.environ["DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"] = "false"
-    from distributed import Security, Worker
+    from distributed import Worker
 
     logging.getLogger("distributed").setLevel(logging.WARNING)
-    security = Security(require_encryption=False)
-    if address.startswith("tls:") and settings.tls is not None:
-        tls = settings.tls
-        security = Security(
-            tls_ca_file=str(tls.ca),
-            tls_worker_cert=str(tls.cert),
-            tls_worker_key=str(tls.key),
-            tls_client_cert=str(tls.cert),
-            tls_client_key=str(tls.key),
-            require_encryption=True,
-        )
+    connect = partial(_connect, Worker, address, settings, options, stop)
+    worker = await connect()
+    # Dask's own handlers would end the process.
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    while worker is not None:
+        say(f"worker {options.name} is connected to {address}")
+        if not await _finish_first(worker.finished(), stopped):
+            await worker.close(timeout=2, executor_wait=False, reason="it was stopped")
+            return
+        if options.reconnect:
+            say(
+                f"the connection to the scheduler {address} ended; trying for {options.reconnect:g} seconds to connect"
+            )
+        worker = await _reconnect(address, connect, options.reconnect, stopped)
+
+
+async def _connect(
+    kind: Any, address: str, settings: ClusterSettings, options: WorkerOptions, stop: Callable[[], None]
+) -> Any:
+    """Dask's worker, which the scheduler knows. Raises UnreachableError, InputError."""
+    _, host = check_scheduler(settings)
     try:
-        worker = await Worker(
+        return await kind(
             address,
             nthreads=options.slots,
             name=options.name,
             resources=dict.fromkeys(options.offers, options.slots),
             host=options.host or ("127.0.0.1" if is_loopback(host) else None),
             local_directory=str(options.folder),
-            security=security,
+            security=_make_security(address, settings),
             memory_limit=0,
             death_timeout=CONNECT_TIMEOUT,
             dashboard=False,
-            executor=ThreadPoolExecutor(options.slots, thread_name_prefix="build"),
+            executor=_BuildThreads(options.slots, stop),
         )
     except (OSError, TimeoutError, asyncio.TimeoutError) as error:
         raise UnreachableError(
@@ -113,17 +145,53 @@ async def _work(
             why=str(error.__cause__ or error),
             todo="give it another name with --name, and the same release of `distributed` as the scheduler",
         ) from error
-    announce(f"worker {options.name} is connected to {address}")
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
-    finished = asyncio.ensure_future(worker.finished())
-    stopped = asyncio.ensure_future(ended.wait())
-    await asyncio.wait([finished, stopped], return_when=asyncio.FIRST_COMPLETED)
-    if not ended.is_set():
-        raise UnreachableError(
-            f"the connection to the scheduler {address} ended",
-            todo="start both again; runs continue with what was built",
-        )
-    await worker.close(timeout=2, executor_wait=False, reason="it was stopped")
+
+
+def _make_security(address: str, settings: ClusterSettings) -> Any:
+    from distributed import Security
+
+    if not address.startswith("tls:") or settings.tls is None:
+        return Security(require_encryption=False)
+    tls = settings.tls
+    return Security(
+        tls_ca_file=str(tls.ca),
+        tls_worker_cert=str(tls.cert),
+        tls_worker_key=str(tls.key),
+        tls_client_cert=str(tls.cert),
+        tls_client_key=str(tls.key),
+        require_encryption=True,
+    )
+
+
+async def _reconnect(
+    address: str, connect: Callable[[], Awaitable[Any]], seconds: float, stopped: asyncio.Event
+) -> Any:
+    """Dask's worker again; None when a signal comes before. Raises UnreachableError after so many seconds."""
+    deadline = time.monotonic() + seconds
+    why = ""
+    while time.monotonic() < deadline:
+        connecting = asyncio.ensure_future(connect())
+        if not await _finish_first(connecting, stopped):
+            return None
+        # The scheduler may not know yet that the earlier one with this name is gone.
+        try:
+            return connecting.result()
+        except (UnreachableError, InputError) as error:
+            why = f"{error.what}; {error.why}"
+        if not await _finish_first(asyncio.sleep(RETRY_PAUSE), stopped):
+            return None
+    raise UnreachableError(
+        f"the connection to the scheduler {address} ended",
+        why=why,
+        todo="start both again; runs continue with what was built",
+    )
+
+
+async def _finish_first(work: Awaitable[Any], stopped: asyncio.Event) -> bool:
+    """Whether work ends, also by an error, before a signal comes; what does not is cancelled."""
+    waiting = [asyncio.ensure_future(work), asyncio.ensure_future(stopped.wait())]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for future in waiting:
+        if not future.done():
+            future.cancel()
+    return not stopped.is_set()

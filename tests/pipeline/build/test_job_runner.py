@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from altai_build import __version__
 from altai_build.errors import InputError, MissingToolError
 from altai_build.pipeline.build.builders import BUILDERS
 from altai_build.pipeline.build.job_runner import JobRunner, list_offers
+from altai_build.tools import process
 from altai_build.tools.dask.file_server import FileServer, ServedJob
 from altai_build.tools.dask.messages import (
     BuilderConfig,
@@ -146,6 +148,26 @@ def test_packages_of_buildroots_come_from_the_run(
     assert "that was all" in run(runner, server, tmp_path, encode(describe()))["error"]
     # Its line, which names buildroots, is that of its repository; its bytes are verified by SHA-256.
     assert found == [(f"dep-1-1.noarch sha1:{'0' * 40}", b"dependency", 1)]
+
+
+def test_jobs_end_with_their_worker_and_the_next_ones_run(
+    runner: JobRunner, server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+
+    def build(self: HostBuilder, request: object, buildroot: object) -> None:
+        threads.append(threading.get_ident())
+        if len(threads) == 1:
+            threading.Thread(target=runner.stop).start()
+        process.run(["sleep", "600" if len(threads) == 1 else "0"])
+        raise InputError("that was all")
+
+    monkeypatch.setattr(HostBuilder, "build", build)
+    data = encode(describe())
+    assert run(runner, server, tmp_path, data)["error"] == "the worker was stopped"
+    assert list(runner.workspace.scratch.iterdir()) == []
+    assert run(runner, server, tmp_path, data)["error"] == "that was all"
+    assert len(set(threads)) == 1
 
 
 def test_tls_is_demanded_as_the_worker_was_told(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
 
-from altai_build.errors import UnreachableError
+from altai_build.errors import InputError, UnreachableError
 from altai_build.model.cluster import ClusterSettings
 from altai_build.tools.dask import worker
 from altai_build.tools.dask.client_child import TASK
@@ -43,4 +46,73 @@ def test_no_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "forget_environment", lambda: None)
     options = WorkerOptions(name="w", slots=1, offers=["x"], host="", folder=tmp_path)
     with pytest.raises(UnreachableError, match=r"the scheduler tcp://127\.0\.0\.1:9 does not answer"):
-        run_worker(ClusterSettings("127.0.0.1:9"), options, bytes.upper, print)
+        run_worker(ClusterSettings("127.0.0.1:9"), options, bytes.upper, lambda: None, print)
+
+
+class PlayedWorker:
+    """Dask's worker, whose scheduler is lost at once, or which works until a signal comes."""
+
+    def __init__(self, is_lost: bool) -> None:
+        self.is_lost = is_lost
+        self.closed = False
+
+    async def finished(self) -> None:
+        if not self.is_lost:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(60)
+
+    async def close(self, **_: object) -> None:
+        self.closed = True
+
+
+def play(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, events: list[PlayedWorker | Exception], reconnect: float
+) -> list[str]:
+    """What a worker says whose attempts to connect end so."""
+    said: list[str] = []
+
+    async def connect(*_: object) -> PlayedWorker:
+        event = events.pop(0)
+        if isinstance(event, Exception):
+            raise event
+        return event
+
+    monkeypatch.setattr(worker, "_connect", connect)
+    monkeypatch.setattr(worker, "RETRY_PAUSE", 0.0)
+    monkeypatch.setattr(worker, "forget_environment", lambda: None)
+    options = WorkerOptions(name="w", slots=1, offers=["x"], host="", folder=folder, reconnect=reconnect)
+    run_worker(ClusterSettings("127.0.0.1:9"), options, bytes.upper, lambda: None, said.append)
+    return said
+
+
+def test_a_worker_connects_again_when_the_scheduler_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = PlayedWorker(is_lost=False)
+    # The scheduler does not answer yet, and then still knows the earlier worker with this name.
+    errors = [UnreachableError("no answer"), InputError("the name is taken")]
+    said = play(monkeypatch, tmp_path, [PlayedWorker(is_lost=True), *errors, last], reconnect=60)
+    connected = "worker w is connected to tcp://127.0.0.1:9"
+    lost = "the connection to the scheduler tcp://127.0.0.1:9 ended; trying for 60 seconds to connect"
+    assert said == [connected, lost, connected]
+    assert last.closed
+
+
+def test_a_worker_ends_when_the_scheduler_stays_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnreachableError, match=r"the connection to the scheduler .* ended") as caught:
+        play(monkeypatch, tmp_path, [PlayedWorker(is_lost=True)], reconnect=0)
+    assert caught.value.why == ""
+    errors: list[PlayedWorker | Exception] = [
+        UnreachableError("no answer", why=f"{n}") for n in range(10_000)
+    ]
+    with pytest.raises(UnreachableError) as caught:
+        play(monkeypatch, tmp_path, [PlayedWorker(is_lost=True), *errors], reconnect=0.05)
+    assert caught.value.why.startswith("no answer; ")
+
+
+def test_builds_end_when_dask_closes_its_worker() -> None:
+    ended = threading.Event()
+    threads = worker._BuildThreads(1, ended.set)
+    future = threads.submit(ended.wait, 60)
+    threads.shutdown()
+    assert future.result(60)
