@@ -98,6 +98,11 @@ class Workspace:
         return self.cache / "pins" / "srpms.json"
 
     @property
+    def known_builds(self) -> Path:
+        """Which builds were found by which questions."""
+        return self.cache / "builds" / "known.json"
+
+    @property
     def mock_configs(self) -> Path:
         """Evaluated mock configurations."""
         return self.cache / "mock-configs"

@@ -6,6 +6,7 @@ A file that is damaged, or of another form, is as none. Two runs keep what both 
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,13 @@ class Remembered:
             document = {"rows": {**{key: rows[key] for key in kept}, **self._used}}
             write_atomically(self._path, dump_sealed(document), durable=False)
         self._has_new = False
+
+
+@cache
+def list_code_versions(module: Path, folders: tuple[str, ...]) -> list[object]:
+    """The state of the code in some folders, seen from that of a module: part of a key of what that code found."""
+    files = sorted(file for folder in folders for file in (module.parent / folder).glob("*.py"))
+    return [[str(file), (status := file.stat()).st_mtime_ns, status.st_size] for file in files]
 
 
 def _read(path: Path) -> dict[str, Any]:

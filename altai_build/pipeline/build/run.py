@@ -35,6 +35,7 @@ from altai_build.pipeline.build.toolchains import component_target, open_build_e
 from altai_build.pipeline.run import Run
 from altai_build.stages.build.cache import ReleasedBuild
 from altai_build.stages.build.environment import BuildEnvironment
+from altai_build.stages.build.known_builds import KnownBuilds
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ def build_all(
         environments = open_build_environments(run, build_plan.discovery.sourced)
         srpm_batch = make_discovered_srpms(run, build_plan.discovery, version=version)
         build_order = order_srpms(run, srpm_batch)
+        known = KnownBuilds(run.workspace.known_builds)
         last_keys = {name: outcome.key for name, outcome in read_outcomes(run.workspace.outcomes).items()}
         total = len(build_order.srpms)
         targets = {
@@ -108,6 +110,7 @@ def build_all(
                         find_released=find_released,
                         last_keys=last_keys,
                         trusts_failures=is_trial,
+                        known=known,
                         journal=journal,
                     ),
                     _list_base_packages(run, srpm_batch, environments),
@@ -119,6 +122,7 @@ def build_all(
                 for name, result in results.items():
                     if result is not built[name]:
                         progress.finish(name, result.status.value, result.reason)
+        known.save()
         if not is_trial:
             record_outcomes(run.workspace, results, bootstrap_builds, last_keys)
     results = describe_selection(results, build_plan.reasons)

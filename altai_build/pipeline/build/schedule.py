@@ -22,6 +22,7 @@ from altai_build.pipeline.run import Run
 from altai_build.stages.build.cache import BuildCache, ReleasedBuild
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
 from altai_build.stages.build.jobs import JobResult, Steps
+from altai_build.stages.build.known_builds import KnownBuilds
 from altai_build.stages.build.run import build_or_reuse
 from altai_build.stages.srpm import SrpmMaker
 from altai_build.tools.progress import TaskProgress
@@ -63,6 +64,7 @@ class Schedule:
     watch: NeedsWatch
     find_released: Callable[[str], ReleasedBuild | None] | None = None
     trusts_failures: bool = False
+    known: KnownBuilds | None = None
     journal: RunJournal = field(default_factory=RunJournal)
     # The schedule by an order that lacked needs; what became of components holds where their inputs are the same.
     previous: Schedule | None = None
@@ -75,7 +77,11 @@ class Schedule:
 
     def __post_init__(self) -> None:
         self._cache = BuildCache(
-            self.run.workspace, self.run.ledger, self.find_released, trusts_failures=self.trusts_failures
+            self.run.workspace,
+            self.run.ledger,
+            self.find_released,
+            trusts_failures=self.trusts_failures,
+            known=self.known,
         )
         self._sequence = self.build_order.order.start()
         self._ready: list[tuple[float, str]] = []  # a heap of (−remaining seconds, name)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from altai_build.ledger import Artefact, Ledger, Record
 from altai_build.model.build import FAILURE_KIND, BuildStep
@@ -26,6 +27,9 @@ from altai_build.tools.files import (
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.sealed_json import dump_sealed, read_sealed
 from altai_build.workspace import Workspace
+
+if TYPE_CHECKING:
+    from altai_build.stages.build.known_builds import KnownBuilds
 
 # The list of what a build requires, in the folder of a step that asked for it.
 _REQUIRES_FILE = "requires.json"
@@ -62,6 +66,8 @@ class BuildCache:
     find_released: Callable[[str], ReleasedBuild | None] | None = None
     # Whether what has failed is not built again. Usually it is: whoever builds again hopes for another result.
     trusts_failures: bool = False
+    # Which builds were found before; None: nothing is remembered.
+    known: KnownBuilds | None = None
     # Which packages of an earlier build may be used again.
     is_reusable: Callable[[LocalRpm], bool] = lambda rpm: True
 

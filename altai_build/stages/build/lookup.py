@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from altai_build import __version__
 from altai_build.ledger import Record
@@ -18,12 +20,17 @@ from altai_build.stages.build.environment import BuildEnvironment, ComponentBuil
 from altai_build.stages.build.jobs import Steps, list_build_requires
 from altai_build.stages.build.make import ResolvedBuild, run_builder
 from altai_build.tools.chroot.resolver import Buildroot
+from altai_build.tools.remembered import list_code_versions
 from altai_build.tools.solver.resolve import Unsatisfiable
 
 # Source packages whose spec has %generate_buildrequires require it.
 DYNAMIC_BUILDREQUIRES = "rpmlib(DynamicBuildRequires)"
 # Rounds, each in a chroot that has what the one before asked for; mock has this limit too.
 MAX_ROUNDS = 10
+# Of the digest of a question; part of it.
+_QUESTION_FORMAT = 1
+# The folders, from that of this package, whose code finds builds.
+_CODE = (".", "../../model")
 _NAMES = {
     BuildStep.SPEC_REQUIRES: "the spec in the buildroot",
     BuildStep.GENERATED_REQUIRES: "%generate_buildrequires",
@@ -41,6 +48,7 @@ class BuildLookup:
     rpms: tuple[LocalRpm, ...]  # of that build; empty where there is none, or its packages are gone
     released: ReleasedBuild | None = None  # of the same inputs, where the workspace has none
     is_estimate: bool = False  # a build asks first what it requires in its buildroot
+    asked: tuple[str, ...] = ()  # the keys of what was asked in buildroots
 
 
 class UnknownBuildRequires(Unsatisfiable):
@@ -77,8 +85,9 @@ def look_up_or_generate(
     generate: bool = True,
 ) -> Steps[BuildLookup]:
     """The same; with `generate` a builder is asked what the build requires, where that is not known."""
+    search = _BuildrootSearch(build, environment, cache, generate)
     try:
-        resolved = yield from _BuildrootSearch(build, environment, cache, generate).run()
+        resolved = yield from search.run()
     except UnknownBuildRequires as error:
         if error.estimate is None:
             raise
@@ -87,12 +96,13 @@ def look_up_or_generate(
         return BuildLookup(
             resolved=error.estimate, cached_record=None, rpms=(), released=released, is_estimate=True
         )
+    asked = tuple(search.asked)
     for record in _list_records(BuildStep.PACKAGES, build, resolved, environment, cache):
         rpms = cache.read_packages(record)
         if rpms:
-            return BuildLookup(resolved=resolved, cached_record=record, rpms=rpms)
+            return BuildLookup(resolved=resolved, cached_record=record, rpms=rpms, asked=asked)
     released = cache.find_released(resolved.key) if cache.find_released is not None else None
-    return BuildLookup(resolved=resolved, cached_record=None, rpms=(), released=released)
+    return BuildLookup(resolved=resolved, cached_record=None, rpms=(), released=released, asked=asked)
 
 
 def _list_records(
@@ -123,6 +133,8 @@ class _BuildrootSearch:
     cache: BuildCache
     # Whether the builder may be asked.
     generate: bool
+    # The keys of the answers.
+    asked: list[str] = field(default_factory=list)
 
     def run(self) -> Steps[ResolvedBuild]:
         """The buildroot with everything that the build requires there.
@@ -174,12 +186,14 @@ class _BuildrootSearch:
             requires = self.cache.read_requires(record)
             if requires is not None:
                 self.cache.mark_used(record.key)
+                self.asked.append(record.key)
                 return requires
         if not self.generate:
             raise UnknownBuildRequires(f"what {_NAMES[step]} asks for is not known yet")
         made = yield from run_builder(step, self.build, asked, self.environment, self.cache)
         if made.result.status is ComponentStatus.FAILED:
             raise UnknownBuildRequires(made.result.reason, made.result)
+        self.asked.append(made.result.key)
         return made.requires
 
 
@@ -197,16 +211,19 @@ def _collect_inputs(
     rebuild that changes none of that rebuilds no others; every other package under its NEVRA with its digest.
     """
     return ResolvedBuild(
-        buildroot,
-        (
-            ("tool", __version__),
-            ("builder", f"{environment.builder.name} {environment.builder.version()}"),
-            ("target", environment.definition.config.digest),
-            ("macros", json.dumps(sorted(environment.target.build_macros))),
-            *((f"macro {name}", value) for name, value in build.macros),
-            (SOURCE_PACKAGE, build.srpm_sha256),
-            *sorted(_buildroot_inputs(build, buildroot)),
-        ),
+        buildroot, (*list_settings(build, environment), *sorted(_buildroot_inputs(build, buildroot)))
+    )
+
+
+def list_settings(build: ComponentBuild, environment: BuildEnvironment) -> tuple[tuple[str, str], ...]:
+    """Everything that determines the result but the buildroot, by name."""
+    return (
+        ("tool", __version__),
+        ("builder", f"{environment.builder.name} {environment.builder.version()}"),
+        ("target", environment.definition.config.digest),
+        ("macros", json.dumps(sorted(environment.target.build_macros))),
+        *((f"macro {name}", value) for name, value in build.macros),
+        (SOURCE_PACKAGE, build.srpm_sha256),
     )
 
 
@@ -220,3 +237,25 @@ def _buildroot_inputs(build: ComponentBuild, buildroot: Buildroot) -> Iterable[t
             yield f"{BUILDROOT_PREFIX}{nevra.name}.{nevra.arch}", fingerprint.to_input_value(package.line)
         else:
             yield f"{BUILDROOT_PREFIX}{name}", digest
+
+
+def compute_question(build: ComponentBuild, environment: BuildEnvironment) -> str:
+    """A digest of all that decides which build is found.
+
+    "" where more does: by a rebuild policy that compares less, any earlier build may do; and metadata without checksums
+    may change unnoticed.
+    """
+    resolver = environment.resolver.fingerprint
+    if environment.policy is not RebuildPolicy.REBUILD or resolver is None:
+        return ""
+    parts = [
+        _QUESTION_FORMAT,
+        list_code_versions(Path(__file__), _CODE),
+        resolver,
+        list_settings(build, environment),
+        environment.builder.resolves_dependencies,
+        environment.definition.config.find_more_buildreqs(build.header.nevra),
+        # In this order they are offered to the resolver.
+        [(rpm.path.name, rpm.sha256) for rpm in build.local],
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 
+from altai_build.ledger import Record
 from altai_build.model.build import BuildResult, BuildStep, FailureKind
 from altai_build.model.build_inputs import BUILDROOT_PREFIX, BuildInputs
 from altai_build.model.component_status import ComponentStatus
+from altai_build.model.package import LocalRpm
 from altai_build.model.package_fingerprint import is_local_package
 from altai_build.model.rebuild_reason import describe_reuse
 from altai_build.stages.build.cache import BuildCache, describe_rebuild_reason
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
 from altai_build.stages.build.jobs import Steps
-from altai_build.stages.build.lookup import UnknownBuildRequires, look_up_or_generate
+from altai_build.stages.build.known_builds import KnownBuild
+from altai_build.stages.build.lookup import UnknownBuildRequires, compute_question, look_up_or_generate
 from altai_build.stages.build.make import run_builder
 from altai_build.tools.solver.resolve import Unsatisfiable
 
@@ -27,6 +31,10 @@ def build_or_reuse(
     are raised.
     """
     started = time.monotonic()
+    question = compute_question(build, environment) if cache.known is not None else ""
+    reused = _reuse_known(build, question, cache)
+    if reused is not None:
+        return reused
     try:
         lookup = yield from look_up_or_generate(build, environment, cache)
     except Unsatisfiable as error:
@@ -43,18 +51,9 @@ def build_or_reuse(
         )
     record = lookup.cached_record
     if record is not None:
-        cache.mark_used(record.key)
-        return BuildResult(
-            component=build.component,
-            commit=build.commit,
-            status=ComponentStatus.REUSED,
-            reason=describe_reuse(record.inputs, lookup.resolved.inputs, environment.policy),
-            srpm=build.srpm,
-            rpms=lookup.rpms,
-            log=cache.find_log(record.key),
-            key=record.key,
-            buildroot=_buildroot_of(record.inputs),
-        )
+        reason = describe_reuse(record.inputs, lookup.resolved.inputs, environment.policy)
+        _remember(KnownBuild(record.key, reason, lookup.asked), question, cache)
+        return _reuse(build, record, reason, lookup.rpms, cache)
     if lookup.released is not None:
         return BuildResult(
             component=build.component,
@@ -86,7 +85,47 @@ def build_or_reuse(
     result = made.result
     if result.status is ComponentStatus.FAILED:
         return result
+    if result.key == lookup.resolved.key:
+        inputs = lookup.resolved.inputs
+        reason = describe_reuse(inputs, inputs, environment.policy)
+        _remember(KnownBuild(result.key, reason, lookup.asked), question, cache)
     return replace(result, reason="; ".join(filter(None, (why, result.reason))))
+
+
+def _reuse(
+    build: ComponentBuild, record: Record, reason: str, rpms: tuple[LocalRpm, ...], cache: BuildCache
+) -> BuildResult:
+    """The packages of an earlier build in place of a new one."""
+    cache.mark_used(record.key)
+    return BuildResult(
+        component=build.component,
+        commit=build.commit,
+        status=ComponentStatus.REUSED,
+        reason=reason,
+        srpm=build.srpm,
+        rpms=rpms,
+        log=cache.find_log(record.key),
+        key=record.key,
+        buildroot=_buildroot_of(record.inputs),
+    )
+
+
+def _reuse_known(build: ComponentBuild, question: str, cache: BuildCache) -> BuildResult | None:
+    """The packages of the build that was found by this question before; None unless each is there as recorded."""
+    known = cache.known.find(question) if cache.known is not None else None
+    record = cache.ledger.find(BuildStep.PACKAGES.value, known.key) if known is not None else None
+    rpms = cache.read_packages(record)
+    if known is None or record is None or not rpms:
+        return None
+    for key in known.asked:
+        with suppress(FileNotFoundError):
+            cache.mark_used(key)
+    return _reuse(build, record, known.reason, rpms, cache)
+
+
+def _remember(found: KnownBuild, question: str, cache: BuildCache) -> None:
+    if cache.known is not None:
+        cache.known.add(question, found)
 
 
 def _buildroot_of(inputs: BuildInputs) -> tuple[str, ...]:

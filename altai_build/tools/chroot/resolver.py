@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from altai_build.tools.repo.metadata import (
 from altai_build.tools.repo.mirrors import Mirrors, read_mirrors
 from altai_build.tools.sandbox.user_namespace import has_one_id
 from altai_build.tools.solver.names import OneOf, find_by_exact_name, find_named_packages
-from altai_build.tools.solver.pool import PackagePool, ResolvedPackage
+from altai_build.tools.solver.pool import PackagePool, ResolvedPackage, list_solver_versions
 from altai_build.tools.solver.resolve import Unsatisfiable, resolve_requirements
 from altai_build.tools.url import path_from_file_url, without_password
 
@@ -123,6 +124,21 @@ class BuildrootResolver:
                 why="\n".join(error.problems),
                 todo="check chroot_setup_cmd and the repositories of the mock configuration",
             ) from error
+
+    @cached_property
+    def fingerprint(self) -> str | None:
+        """A digest of all that answers depend on besides the question; None where metadata has no checksums."""
+        parts: list[object] = [self.config.digest, list_solver_versions(), host_rpm_version()]
+        parts += [package.line for package in self.base]
+        for metadata in self.metadata:
+            source = metadata.source
+            parts.append((source.name, source.priority, source.cost, source.exclude, source.include))
+            parts.append((source.modules, source.module_hotfixes))
+            for file in (metadata.primary, metadata.filelists, metadata.groups, metadata.modules):
+                if file is not None and file.entry.checksum is None:
+                    return None
+                parts.append(str(file.entry.checksum) if file is not None else None)
+        return hashlib.sha256(json.dumps(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
     @property
     def base_buildroot(self) -> Buildroot:

@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 
 from altai_build import __version__
@@ -21,7 +20,7 @@ from altai_build.model.spec import SpecInfo
 from altai_build.model.srpm import SRPM_RECIPE_VERSION
 from altai_build.tools.git.archive import archiver_version
 from altai_build.tools.git.component_source import ComponentSource
-from altai_build.tools.remembered import Remembered
+from altai_build.tools.remembered import Remembered, list_code_versions
 from altai_build.tools.rpm.macro_files import MacroFiles
 
 # Of the rows; part of their keys.
@@ -85,7 +84,7 @@ def _digest(component: Component, info: SpecInfo, settings: SrpmSettings) -> str
         _FORMAT,
         SRPM_RECIPE_VERSION,
         __version__,
-        _list_code_versions(),
+        list_code_versions(Path(__file__), _CODE),
         archiver_version(),
         component.name,
         component.path,
@@ -101,10 +100,3 @@ def _digest(component: Component, info: SpecInfo, settings: SrpmSettings) -> str
         settings.choice,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-@cache
-def _list_code_versions() -> list[object]:
-    folders = [Path(__file__).parent / folder for folder in _CODE]
-    files = sorted(file for folder in folders for file in folder.glob("*.py"))
-    return [[str(file), (status := file.stat()).st_mtime_ns, status.st_size] for file in files]

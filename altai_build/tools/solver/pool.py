@@ -6,6 +6,7 @@ import fnmatch
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,17 @@ if TYPE_CHECKING:
     from altai_build.model.nevra import Nevra
     from altai_build.model.package import RpmHeader
     from altai_build.tools.repo.metadata import RepositoryMetadata
+
+
+@cache
+def list_solver_versions() -> list[object]:
+    """The state of libsolv and of the code that asks it: part of a key of what they found."""
+    # Commands that only read releases remember nothing of the kind.
+    from altai_build.tools.remembered import list_code_versions
+
+    libsolv = [path for path in Path(solv.__file__).parent.glob("*.so") if path.is_file()]
+    files = [[path.name, (status := path.stat()).st_mtime_ns, status.st_size] for path in sorted(libsolv)]
+    return [files, list_code_versions(Path(__file__), (".", "../chroot", "../repo"))]
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,13 @@ from altai_build.model.build import BuildOutcome, BuildRequest
 from altai_build.model.package import LocalRpm
 from altai_build.model.package_fingerprint import RebuildPolicy
 from altai_build.pipeline.build.toolchains import open_build_environments
+from altai_build.stages.build import lookup
 from altai_build.stages.build.cache import BuildCache
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
 from altai_build.stages.build.jobs import run_job, run_steps
-from altai_build.stages.build.lookup import UnknownBuildRequires, look_up_build
+from altai_build.stages.build.lookup import UnknownBuildRequires, compute_question, look_up_build
 from altai_build.stages.build.run import build_or_reuse
-from altai_build.tools.chroot.resolver import Buildroot
+from altai_build.tools.chroot.resolver import Buildroot, BuildrootResolver
 from altai_build.tools.files import sha256_file
 from altai_build.tools.rpm.header import read_header
 from altai_build.tools.solver.resolve import Unsatisfiable
@@ -178,3 +179,43 @@ def test_a_spec_that_asks_for_other_packages_each_time_fails(
     steps = build_or_reuse(build_of(srpm), asking, cache)
     result = run_steps(steps, lambda job: run_job(job, asking.builder))
     assert result.reason == "the spec in the buildroot asks for other packages each time, 10 times in a row"
+
+
+def test_a_question_is_another_one_by_all_that_decides_on_the_build(
+    tmp_path: Path, environment: BuildEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = (local(build_rpm(tmp_path / name, name).binary) for name in ("one", "two"))
+    build = build_of(make_srpm(tmp_path / "srpm", "one"), one, two)
+    definition = environment.definition
+    more_config = replace(definition.config, more_buildreqs=(("app", ("base-more",)),))
+    other_builds = [
+        replace(build, srpm_sha256="0" * 64),
+        replace(build, macros=(("x", "1"),)),
+        replace(build, local=(one,)),
+        replace(build, local=(two, one)),
+        replace(build, local=(one, replace(two, sha256="0" * 64))),
+    ]
+    other_environments = [
+        replace(environment, definition=replace(definition, config=replace(definition.config, digest="0"))),
+        replace(environment, definition=replace(definition, config=more_config)),
+        replace(environment, target=replace(environment.target, macros=(("x", "1"),))),
+        replace(
+            environment,
+            resolver=BuildrootResolver(replace(definition.config, digest="0"), cache=tmp_path / "cache"),
+        ),
+    ]
+    questions = [compute_question(other, environment) for other in (build, *other_builds)]
+    questions += [compute_question(build, other) for other in other_environments]
+    monkeypatch.setattr(lookup, "list_code_versions", lambda *_: ["another"])
+    questions.append(compute_question(build, environment))
+    assert "" not in questions and len({*questions}) == len(questions)
+    assert questions[-1] == compute_question(replace(build, component="b", cpus=7), environment)
+
+
+def test_there_is_no_question_where_more_decides(tmp_path: Path, environment: BuildEnvironment) -> None:
+    build = build_of(make_srpm(tmp_path / "srpm"))
+    for policy in (RebuildPolicy.HEADERS, RebuildPolicy.NEVER):
+        assert compute_question(build, replace(environment, policy=policy)) == ""
+    # As if a repository had no checksums.
+    environment.resolver.__dict__["fingerprint"] = None
+    assert compute_question(build, environment) == ""

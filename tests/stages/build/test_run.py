@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from altai_build.model.build import BuildResult
 from altai_build.model.component_status import ComponentStatus
+from altai_build.stages.build import lookup, run
+from altai_build.stages.build.environment import ComponentBuild
+from altai_build.stages.build.jobs import Steps
+from altai_build.stages.build.lookup import BuildLookup
 from tests.kit.builders import HostSite, noarch_component
 
 
@@ -70,3 +75,33 @@ def test_unmet_requirements_are_the_reason(site: HostSite) -> None:
     site.world.pin()
     failed = build(site, "a")
     assert failed.reason == "nothing provides nor-this; nothing provides not-there" and failed.log is None
+
+
+def test_what_is_remembered_finds_what_a_lookup_finds(
+    site: HostSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also after a dependency was rebuilt without a visible change; and it is no proof that the packages are there."""
+    site.world.component("repos/a", noarch_component("a", "b"))
+    site.world.component("repos/b", noarch_component("b"))
+    site.world.pin()
+    site.build()
+    site.world.component("repos/b", {"NOTES": "not installed\n"})
+    site.world.pin()
+    site.build()
+    known = site.run.workspace.known_builds
+    looked_up: list[str] = []
+    original = lookup.look_up_or_generate
+
+    def look_up(build: ComponentBuild, *rest: Any) -> Steps[BuildLookup]:
+        looked_up.append(build.component)
+        return original(build, *rest)
+
+    monkeypatch.setattr(run, "look_up_or_generate", look_up)
+    remembering = site.build().results
+    assert looked_up == [] and "b.noarch was rebuilt with the same" in remembering["a"].reason
+    known.unlink()
+    assert site.build().results == remembering and sorted(looked_up) == ["a", "b"]
+    (package,) = remembering["b"].rpms
+    package.path.write_bytes(package.path.read_bytes()[:-1])
+    again = site.build().results
+    assert again["b"].status is ComponentStatus.BUILT and looked_up.count("b") == 2

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from altai_build.errors import DistrustedError, InputError
+from altai_build.model.checksum import make_checksum
 from altai_build.tools.chroot.resolver import BuildrootResolver, section_to_source
 from altai_build.tools.mock.config import read_config
 from altai_build.tools.repo.dnfconf import RepoSection, parse_dnf_config
@@ -262,3 +265,28 @@ def test_the_same_question_is_answered_once_and_others_as_by_a_new_resolver(
     assert expected[1] == ["vim"] and expected[3] == ["nothing provides none"]
     # Of the base; of the first questions, up to that one that needs file lists; of those after it.
     assert len(pools) <= 4
+
+
+def test_other_metadata_is_another_resolver(packages: Path, tmp_path: Path) -> None:
+    """What it remembers elsewhere is remembered by its fingerprint."""
+    folder = tmp_path / "repository"
+    shutil.copytree(packages, folder)
+    subprocess.run([createrepo_program(), "--quiet", str(folder)], check=True)
+    (tmp_path / "small.cfg").write_text(CONFIG.format(url=folder.as_uri()).replace("@build", "gcc"))
+    config = read_config("small", search=[tmp_path])
+
+    def make_resolver(**changes: Any) -> BuildrootResolver:
+        resolver = BuildrootResolver(config, cache=tmp_path / "cache")
+        (metadata,) = resolver.metadata
+        entry = replace(metadata.primary.entry, **changes)
+        resolver.__dict__["metadata"] = (replace(metadata, primary=replace(metadata.primary, entry=entry)),)
+        # The same packages.
+        resolver.__dict__["base"] = ()
+        return resolver
+
+    first = make_resolver().fingerprint
+    assert first is not None and first == make_resolver().fingerprint
+    assert make_resolver(checksum=make_checksum("sha256", "0" * 64)).fingerprint not in (None, first)
+    assert make_resolver(checksum=None).fingerprint is None
+    others = BuildrootResolver(config, cache=tmp_path / "cache")
+    assert others.fingerprint != first and [package.nevra.name for package in others.base] == ["gcc", "libc"]
