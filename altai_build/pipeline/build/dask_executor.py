@@ -25,8 +25,9 @@ from altai_build.stages.build.phase import make_phase_reader
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.dask.address import find_own_address, make_tls_context, parse_listen
 from altai_build.tools.dask.client import Done, Event, Failed, Killed, SchedulerClient
-from altai_build.tools.dask.file_server import Attempt, FileServer, ServedJob, make_token
+from altai_build.tools.dask.file_server import FileServer
 from altai_build.tools.dask.messages import Answer, FileReference, Task, decode, encode
+from altai_build.tools.dask.served_jobs import Attempt, ServedJob, make_token
 from altai_build.tools.files import make_directory, scratch_directory, write_atomically
 from altai_build.tools.progress import ProgressReporter
 
@@ -156,7 +157,7 @@ class DaskExecutor:
     def close(self) -> None:
         """Disconnect from scheduler and workers."""
         for _, sent in self._sent.values():
-            sent.served.is_over = True
+            sent.served.end()
         self._stack.close()
 
     def _send(self, handle: JobHandle, sent: _SentJob) -> None:
@@ -179,7 +180,7 @@ class DaskExecutor:
             return None
         handle, sent = self._sent.pop(event.key)
         if isinstance(event, Killed):
-            workers = ", ".join(attempt.worker for attempt in sent.served.attempts.values()) or "unknown"
+            workers = ", ".join(sent.served.list_workers()) or "unknown"
             return self._end(
                 handle, sent, make_lost_result(sent.job, f"workers ended while they built it: {workers}")
             )
@@ -188,12 +189,14 @@ class DaskExecutor:
                 raise InputError(f"the worker's Dask failed: {event.text}")
             answer, attempt = self._read(sent, event.answer)
             try:
-                result = read_result(sent.job, attempt, answer.outcome)
+                with sent.served.reading():
+                    result = read_result(sent.job, attempt, answer.outcome)
+                    sent.served.end()
             except InputError:
                 self._note_fault(sent, attempt.worker)
                 raise
             del self._faults[attempt.worker]
-            self._log_workers(sent)
+            self._log_workers(sent, attempt)
             return self._end(handle, sent, result)
         except InputError as error:
             return self._try_again(handle, sent, error)
@@ -210,12 +213,13 @@ class DaskExecutor:
             raise DistrustedError("a worker returned the result of an attempt that it has not begun")
         return answer, attempt
 
-    def _log_workers(self, sent: _SentJob) -> None:
-        """Note where a job was done, and where it had been begun before."""
-        *others, worker = (attempt.worker for attempt in sent.served.attempts.values())
+    def _log_workers(self, sent: _SentJob, done: Attempt) -> None:
+        """Note where a job was done, and where it had been begun too."""
+        begun = sent.served.list_workers()
+        begun.remove(done.worker)
         request = sent.job.request
-        before = f"; it was begun before on {', '.join(others)}" if others else ""
-        self._reporter.log(f"{request.component} ({request.step.value}) was done on {worker}{before}")
+        before = f"; it was begun before on {', '.join(begun)}" if begun else ""
+        self._reporter.log(f"{request.component} ({request.step.value}) was done on {done.worker}{before}")
 
     def _note_fault(self, sent: _SentJob, worker: str) -> None:
         sent.failed_on.add(worker)
@@ -238,7 +242,7 @@ class DaskExecutor:
         return None
 
     def _end(self, handle: JobHandle, sent: _SentJob, result: JobResult) -> tuple[JobHandle, JobResult]:
-        sent.served.is_over = True
+        sent.served.end()
         self._by_folder.pop(sent.job.request.result_dir, None)
         return handle, result
 

@@ -7,15 +7,16 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import cache, partial
+from hashlib import sha256
 from pathlib import Path
 
 from altai_build import __version__
 from altai_build.errors import DistrustedError, InputError
 from altai_build.model.build import BuildOutcome, BuildStep, FailureKind
 from altai_build.model.variables import get_base_arch
+from altai_build.regular_files import read_regular_file
 from altai_build.stages.build.environment import BuildEnvironment
 from altai_build.stages.build.jobs import BuildJob, JobResult, examine_result
-from altai_build.tools.dask.file_server import Attempt, check_arrived
 from altai_build.tools.dask.messages import (
     LONGEST_OUTCOME,
     BuilderConfig,
@@ -26,6 +27,7 @@ from altai_build.tools.dask.messages import (
     Package,
     decode,
 )
+from altai_build.tools.dask.served_jobs import OUTCOME, Attempt, check_arrived
 from altai_build.tools.files import sha256_file
 from altai_build.tools.mock.config import MockConfig
 from altai_build.tools.solver.package_files import fetch_resolved_packages
@@ -203,17 +205,15 @@ def read_result(job: BuildJob, attempt: Attempt, digest: str) -> JobResult:
     Raises DistrustedError, naming the worker, where files are missing, are others than announced, or contradict the
     outcome; InputError for an outcome that cannot be read.
     """
-    data = attempt.outcomes.get(digest)
-    if data is None:
+    path = attempt.folder / OUTCOME
+    data = read_regular_file(path, limit=LONGEST_OUTCOME) if digest and digest == attempt.outcome else b""
+    if sha256(data).hexdigest() != digest:
         raise DistrustedError(f"the worker {attempt.worker} did not send the outcome that it announced")
     outcome = decode(data, Outcome, limit=LONGEST_OUTCOME, sender=f"the worker {attempt.worker}")
     names = {reference.name for reference in outcome.files}
     wrong = check_arrived(attempt, outcome.files)
     wrong += [f"{name} is no file that it sent" for name in sorted({*outcome.rpms} - names)]
-    if outcome.failure is None and job.request.step is BuildStep.PACKAGES and not outcome.rpms:
-        wrong.append("a build that succeeded made no package")
-    if outcome.failure is not None and (outcome.rpms or outcome.requires):
-        wrong.append("a build that failed made packages")
+    wrong += _find_contradictions(outcome, job.request.step)
     if wrong:
         raise DistrustedError(f"the worker {attempt.worker} sent a wrong result", why="\n".join(wrong[:20]))
     folder = job.request.result_dir
@@ -224,7 +224,7 @@ def read_result(job: BuildJob, attempt: Attempt, digest: str) -> JobResult:
     built = BuildOutcome(
         failure=FailureKind(outcome.failure) if outcome.failure is not None else None,
         rpms=tuple(folder / name for name in sorted(outcome.rpms)),
-        log=folder / outcome.log if outcome.log in names and outcome.log else None,
+        log=folder / outcome.log if outcome.log else None,
         reason=outcome.reason,
         seconds=outcome.seconds,
         buildroot=outcome.buildroot,
@@ -234,6 +234,23 @@ def read_result(job: BuildJob, attempt: Attempt, digest: str) -> JobResult:
     if job.request.step is BuildStep.PACKAGES:
         return examine_result(job, built)
     return JobResult(folder=folder, outcome=built, rpms=(), requires=outcome.requires)
+
+
+def _find_contradictions(outcome: Outcome, step: BuildStep) -> list[str]:
+    """What no build can have done."""
+    packages = step is BuildStep.PACKAGES
+    found = {
+        "a build that succeeded made no package": outcome.failure is None and packages and not outcome.rpms,
+        "a build that failed made packages": outcome.failure is not None
+        and bool(outcome.rpms or outcome.requires),
+        "it made packages where only requirements were asked for": bool(outcome.rpms) and not packages,
+        "it names a package twice": len(set(outcome.rpms)) != len(outcome.rpms),
+        "its log is no file that it sent": outcome.log is not None
+        and outcome.log not in {reference.name for reference in outcome.files},
+        "it fails each time, and there is no log": outcome.is_conclusive
+        and (outcome.failure is None or outcome.log is None),
+    }
+    return [text for text, is_so in found.items() if is_so]
 
 
 def make_lost_result(job: BuildJob, reason: str) -> JobResult:

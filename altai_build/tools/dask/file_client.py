@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from ssl import SSLContext
 from typing import BinaryIO, TypeVar
@@ -53,9 +54,14 @@ class FileClient:
 
     def send_file(self, attempt: str, reference: FileReference, path: Path) -> None:
         """Send a file. Raises JobIsOver, UnreachableError, InputError."""
+        where = f"/attempts/{attempt}/{reference.name}/{reference.sha256}"
         with open_regular_file(path) as stream:
-            where = f"/attempts/{attempt}/{reference.name}/{reference.sha256}"
-            self._request("PUT", where, stream, size=reference.size)
+
+            def send() -> None:
+                stream.seek(0)
+                self._request("PUT", where, stream, size=reference.size)
+
+            self._retry(send)
 
     def receive_file(self, reference: FileReference, destination: Path) -> None:
         """Write a file, verified. Raises JobIsOver, UnreachableError, InputError for other bytes and a full disk."""
@@ -98,6 +104,8 @@ class FileClient:
             self._check(response)
             while data := response.read(_CHUNK):
                 yield data
+            if response.length:
+                raise http.client.IncompleteRead(b"", response.length)
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from error
 
@@ -106,7 +114,10 @@ class FileClient:
         length = len(body) if isinstance(body, bytes) else size
         try:
             headers = {**self._headers, "Content-Length": str(length)}
-            connection.request(method, f"{self._prefix}{where}", body=body, headers=headers)
+            connection.connect()
+            with suppress(BrokenPipeError, ConnectionResetError):
+                # Who refuses a request may shut the connection before it has read all; its answer says why.
+                connection.request(method, f"{self._prefix}{where}", body=body, headers=headers)
             response = connection.getresponse()
             self._check(response)
             return response.read(_LONGEST_REPLY)

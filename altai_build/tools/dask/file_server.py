@@ -11,62 +11,36 @@ import hmac
 import re
 import secrets
 import shutil
-import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
+from contextlib import contextmanager
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from ssl import SSLContext
-from typing import BinaryIO
 
-from altai_build.errors import AltaiError
+from altai_build.errors import AltaiError, describe_cause
 from altai_build.regular_files import open_regular_file
-from altai_build.tools.dask.messages import LONGEST_OUTCOME, FileReference
-from altai_build.tools.files import make_directory
+from altai_build.tools.dask.connections import ConnectionServer
+from altai_build.tools.dask.messages import LONGEST_OUTCOME
+from altai_build.tools.dask.served_jobs import OUTCOME, Attempt, ServedJob
 
 CHUNK = 1 << 20  # bytes
-# Seconds without a byte: the other side is gone.
-SILENCE = 60.0
+# Seconds after which a worker that waits for a file hears that it is still being fetched.
+_KEEP_WAITING = 10.0
+# Bytes of a refused request that are read, so that the other side comes to read why.
+_MOST_DRAINED = 256 << 20
+_DRAIN_SECONDS = 10.0
 MOST_FILES = 10_000  # of one attempt
 MOST_ATTEMPTS = 64  # of one job
 # A piece of a log that a build prints now.
-LONGEST_PIECE = 4 << 20
+LONGEST_PIECE = 1 << 20
 _LONGEST_LIVE_LOG = 64 << 20
 _RESULT_NAME = re.compile(r"[A-Za-z0-9_+~^][A-Za-z0-9_+~^.-]{0,254}")
 _WORKER_NAME = re.compile(r"[A-Za-z0-9_.:+@-]{1,100}")
-
-
-@dataclass
-class Attempt:
-    """One try of a job on a worker; another one of the same job has other files."""
-
-    worker: str
-    folder: Path
-    started: float  # by the monotonic clock
-    arrived: dict[str, tuple[str, int]] = field(default_factory=dict)  # name → SHA-256 and size
-    outcomes: dict[str, bytes] = field(default_factory=dict)  # by digest
-    taken: int = 0  # bytes
-    is_told: bool = False  # that it is to stop
-
-
-@dataclass
-class ServedJob:
-    """What the workers that have a job's token may ask for and send."""
-
-    token: str
-    # Digest → a function that finds the file, which may have to be fetched first.
-    files: Mapping[str, Callable[[], Path]]
-    incoming: Path  # the folder for what attempts send
-    live_log: Path  # what the build of the newest attempt prints, while it runs
-    most_bytes: int  # that one attempt may send
-    keep_free: int = 0  # bytes of the disk that nothing may take
-    attempts: dict[str, Attempt] = field(default_factory=dict)
-    is_over: bool = False  # ended or cancelled: who still works for it is told to stop
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Refused(Exception):
@@ -105,48 +79,24 @@ class FileServer:
 
     def find_running(self, name: str) -> Attempt | None:
         """The newest attempt of a job."""
-        attempts = list(self.jobs[name].attempts.values())
-        return attempts[-1] if attempts else None
+        job = self.jobs[name]
+        with job.lock:
+            return next(reversed(job.attempts.values()), None)
 
     def stop_all(self, patience: float) -> None:
         """Tell every worker to stop what it builds; returns when all know, at the latest after so many seconds."""
-        for job in self.jobs.values():
+        jobs = [job for job in self.jobs.values() if not job.is_over]
+        for job in jobs:
             job.is_over = True
         deadline = time.monotonic() + patience
-        while time.monotonic() < deadline:
-            if all(attempt.is_told for job in self.jobs.values() for attempt in job.attempts.values()):
-                return
+        while time.monotonic() < deadline and any(job.is_stopping() for job in jobs):
             time.sleep(0.05)
 
 
-def make_token() -> str:
-    """A word that cannot be guessed."""
-    return secrets.token_urlsafe(24)
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 256
-
+class _Server(ConnectionServer):
     def __init__(self, place: tuple[str, int], files: FileServer, context: SSLContext | None) -> None:
-        self.address_family = socket.AF_INET6 if ":" in place[0] else socket.AF_INET
-        super().__init__(place, _Handler)
+        super().__init__(place, _Handler, context)
         self.files = files
-        self.context = context
-
-    def finish_request(self, request: socket.socket, client_address: tuple[str, int]) -> None:  # type: ignore[override]
-        """In the thread of the connection: one that does not complete its handshake keeps no other waiting."""
-        request.settimeout(SILENCE)
-        with suppress(OSError):
-            if self.context is not None:
-                request = self.context.wrap_socket(request, server_side=True)
-            super().finish_request(request, client_address)
-            if self.context is not None:
-                request.close()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is no event."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -168,7 +118,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(self._put)
 
     def _answer(self, serve: Callable[[ServedJob, list[str]], None]) -> None:
+        self._unread = 0
         try:
+            if self.command != "GET":
+                self._unread = self._get_length()
             words = self.path.split("/")[1:]
             job = self.server.files.jobs.get(words[1]) if len(words) > 1 and words[0] == "jobs" else None
             given = self.headers.get("Authorization", "")
@@ -177,29 +130,39 @@ class _Handler(BaseHTTPRequestHandler):
             is_known = hmac.compare_digest(given.encode("latin-1", "replace"), f"Bearer {token}".encode())
             if job is None or not is_known:
                 raise Refused(HTTPStatus.FORBIDDEN, "no such job, or a wrong token")
+            self.server.be_patient(self.connection)
             serve(job, words[2:])
+            self.server.expect_head(self.connection)
         except Refused as refusal:
             if refusal.status is not HTTPStatus.GONE:
                 self.server.files.refusals.append(f"{self.client_address[0]}: {refusal}"[:500])
                 del self.server.files.refusals[100:]
             self._send(refusal.status, str(refusal).encode())
+            if refusal.status is not HTTPStatus.FORBIDDEN:
+                self._drain()
         except AltaiError as error:
             self._send(HTTPStatus.BAD_GATEWAY, str(error).encode()[:4000])
 
     def _send(self, status: HTTPStatus, body: bytes = b"") -> None:
         # What it has not read of the request would be taken for the next one.
-        self.close_connection = status >= HTTPStatus.BAD_REQUEST
+        self.close_connection = self._unread != 0 or status >= HTTPStatus.BAD_REQUEST
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
+    def _drain(self) -> None:
+        """Read on: one who still sends when the connection is shut does not come to read the answer."""
+        deadline, most = time.monotonic() + _DRAIN_SECONDS, _MOST_DRAINED
+        while self._unread > 0 and most > 0 and time.monotonic() < deadline:
+            most -= len(self._read(CHUNK))
+
     def _get(self, job: ServedJob, words: list[str]) -> None:
+        self._require_going_on(job)
         if len(words) != 2 or words[0] != "files" or words[1] not in job.files:
             raise Refused(HTTPStatus.NOT_FOUND, "a file that is not of this job")
-        self._require_going_on(job)
         try:
-            stream = open_regular_file(job.files[words[1]]())
+            stream = open_regular_file(self._find(job.files[words[1]]))
         except OSError as error:
             raise Refused(HTTPStatus.NOT_FOUND, f"the file is gone: {error.strerror}") from error
         with stream:
@@ -211,6 +174,21 @@ class _Handler(BaseHTTPRequestHandler):
             while data := stream.read(CHUNK):
                 self.wfile.write(data)
 
+    def _find(self, find: Callable[[], Path]) -> Path:
+        """The file; while it is fetched, the worker hears that it is, and does not take the run for gone."""
+        found: Future[Path] = Future()
+
+        def work() -> None:
+            try:
+                found.set_result(find())
+            except BaseException as error:
+                found.set_exception(error)
+
+        threading.Thread(target=work, daemon=True).start()
+        while not wait_for([found], timeout=_KEEP_WAITING).done:
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return found.result()
+
     def _post(self, job: ServedJob, words: list[str]) -> None:
         if words == ["attempts"]:
             self._require_going_on(job)
@@ -219,18 +197,20 @@ class _Handler(BaseHTTPRequestHandler):
         if len(words) != 3 or words[0] != "attempts" or words[2] not in ("log", "outcome"):
             raise Refused(HTTPStatus.NOT_FOUND, "no such request")
         attempt = self._find_attempt(job, words[1])
+        self._require_going_on(job, attempt)
         if words[2] == "outcome":
-            body = self._read_body(LONGEST_OUTCOME)
-            attempt.outcomes = {hashlib.sha256(body).hexdigest(): body}
-            self._send(HTTPStatus.CREATED)
-            return
-        body = self._read_body(LONGEST_PIECE)
-        if job.is_over:
-            attempt.is_told = True
-            raise Refused(HTTPStatus.GONE, "the job is over")
-        if attempt is next(reversed(job.attempts.values())) and body:
-            _append(job.live_log, body)
-        self._send(HTTPStatus.NO_CONTENT)
+            self._require_size(LONGEST_OUTCOME)
+            with self._receive(job, attempt) as (path, digest):
+                path.rename(attempt.folder / OUTCOME)
+                attempt.outcome = digest
+        else:
+            body = self._read_body(LONGEST_PIECE)
+            with job.lock:
+                self._require_going_on(job, attempt)
+                if body and not job.is_read and attempt is next(reversed(job.attempts.values())):
+                    with _writing(f"the log of {attempt.worker}"):
+                        _append(job.live_log, body)
+        self._send(HTTPStatus.CREATED)
 
     def _begin(self, job: ServedJob) -> str:
         """A new attempt of a job."""
@@ -239,52 +219,71 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(HTTPStatus.BAD_REQUEST, "no usable name of a worker")
         name = secrets.token_hex(8)
         with job.lock:
+            self._require_going_on(job)
             if len(job.attempts) >= MOST_ATTEMPTS:
                 raise Refused(HTTPStatus.TOO_MANY_REQUESTS, "too many attempts")
-            folder = make_directory(job.incoming / name)
+            folder = job.incoming / name
+            with _writing(f"the results of {worker}"):
+                folder.mkdir()
+                if not job.is_read:
+                    job.live_log.unlink(missing_ok=True)
             job.attempts[name] = Attempt(worker, folder, time.monotonic())
-            with suppress(FileNotFoundError):
-                job.live_log.unlink()
         return name
 
     def _put(self, job: ServedJob, words: list[str]) -> None:
-        """One file of an attempt: PUT …/attempts/ATTEMPT/NAME/SHA256."""
+        """One file of an attempt: PUT …/attempts/ATTEMPT/NAME/SHA256. The same again is no fault."""
         if len(words) != 4 or words[0] != "attempts":
             raise Refused(HTTPStatus.NOT_FOUND, "no such request")
         attempt, name, digest = self._find_attempt(job, words[1]), words[2], words[3]
         if not _RESULT_NAME.fullmatch(name) or not re.fullmatch(r"[0-9a-f]{64}", digest):
             raise Refused(HTTPStatus.BAD_REQUEST, f"{attempt.worker} sent a file with a name that is refused")
         self._require_going_on(job, attempt)
-        size = self._get_length()
+        size = self._unread
         with job.lock:
-            if name in attempt.arrived or len(attempt.arrived) >= MOST_FILES:
-                raise Refused(HTTPStatus.CONFLICT, f"{attempt.worker} sent {name} twice, or too many files")
+            if len(attempt.arrived) >= MOST_FILES:
+                raise Refused(HTTPStatus.CONFLICT, f"{attempt.worker} sent too many files")
             if attempt.taken + size > job.most_bytes:
                 raise Refused(
                     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                     f"{attempt.worker} sent more than {job.most_bytes} bytes",
                 )
-            if shutil.disk_usage(attempt.folder).free - size < job.keep_free:
-                raise Refused(
-                    HTTPStatus.INSUFFICIENT_STORAGE, f"no space is left here for {name} of {attempt.worker}"
-                )
             attempt.taken += size
-            attempt.arrived[name] = ("", -1)
-        path = attempt.folder / name
-        with open(path, "xb") as stream:
-            found = self._copy_body(size, stream)
-        if found != digest:
-            path.unlink()
-            raise Refused(
-                HTTPStatus.BAD_REQUEST, f"{attempt.worker} sent {name} with other bytes than announced"
-            )
-        attempt.arrived[name] = (digest, size)
+        is_new = False
+        try:
+            with self._receive(job, attempt) as (path, found):
+                if found != digest:
+                    raise Refused(
+                        HTTPStatus.BAD_REQUEST,
+                        f"{attempt.worker} sent {name} with other bytes than announced",
+                    )
+                if attempt.arrived.get(name, (digest, size)) != (digest, size):
+                    raise Refused(HTTPStatus.CONFLICT, f"{attempt.worker} sent {name} twice")
+                if is_new := name not in attempt.arrived:
+                    path.rename(attempt.folder / name)
+                    attempt.arrived[name] = (digest, size)
+        finally:
+            if not is_new:
+                attempt.taken -= size
         self._send(HTTPStatus.CREATED)
+
+    @contextmanager
+    def _receive(self, job: ServedJob, attempt: Attempt) -> Iterator[tuple[Path, str]]:
+        """The body in a file under a passing name, and its digest; inside, the job is locked and not over."""
+        path = attempt.folder / f".{secrets.token_hex(8)}"
+        what = f"a file of {attempt.worker}"
+        try:
+            digest = self._copy_body(attempt, job.keep_free, path, what)
+            with job.lock, _writing(what):
+                self._require_going_on(job, attempt)
+                yield path, digest
+        finally:
+            path.unlink(missing_ok=True)
 
     def _find_attempt(self, job: ServedJob, name: str) -> Attempt:
         attempt = job.attempts.get(name)
         if attempt is None:
             raise Refused(HTTPStatus.NOT_FOUND, "no such attempt")
+        attempt.last_seen = time.monotonic()
         return attempt
 
     def _require_going_on(self, job: ServedJob, attempt: Attempt | None = None) -> None:
@@ -299,23 +298,48 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(HTTPStatus.LENGTH_REQUIRED, "a request without its length")
         return int(text)
 
-    def _read_body(self, limit: int) -> bytes:
-        size = self._get_length()
-        if size > limit:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a message of {size} bytes")
-        return self.rfile.read(size)
+    def _read(self, most: int) -> bytes:
+        """The next bytes of the body. Raises ConnectionError where it ends too early."""
+        data = self.rfile.read(min(self._unread, most))
+        if not data and self._unread:
+            raise ConnectionResetError
+        self._unread -= len(data)
+        return data
 
-    def _copy_body(self, size: int, stream: BinaryIO) -> str:
+    def _require_size(self, limit: int) -> None:
+        if self._unread > limit:
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a message of {self._unread} bytes")
+
+    def _read_body(self, limit: int) -> bytes:
+        self._require_size(limit)
+        return self._read(limit)
+
+    def _copy_body(self, attempt: Attempt, keep_free: int, path: Path, what: str) -> str:
         """Write the body to a file; returns the digest of what came."""
         digest = hashlib.sha256()
-        while size > 0:
-            data = self.rfile.read(min(size, CHUNK))
-            if not data:
-                break
-            digest.update(data)
-            stream.write(data)
-            size -= len(data)
+        with _writing(what):
+            stream = open(path, "xb", buffering=0)  # noqa: SIM115 - used below
+        with stream:
+            while data := self._read(CHUNK):
+                digest.update(data)
+                attempt.last_seen = time.monotonic()
+                if shutil.disk_usage(attempt.folder).free < keep_free + len(data):
+                    raise Refused(HTTPStatus.INSUFFICIENT_STORAGE, f"no space is left here for {what}")
+                with _writing(what):
+                    while data:
+                        data = data[stream.write(data) :]
         return digest.hexdigest()
+
+
+@contextmanager
+def _writing(what: str) -> Iterator[None]:
+    """Errors are those of this machine's disk, not of the connection."""
+    try:
+        yield
+    except OSError as error:
+        raise Refused(
+            HTTPStatus.INSUFFICIENT_STORAGE, f"{what} cannot be written here: {describe_cause(error)}"
+        ) from error
 
 
 def _append(path: Path, data: bytes) -> None:
@@ -323,14 +347,3 @@ def _append(path: Path, data: bytes) -> None:
     with open(path, "ab") as stream:
         if stream.tell() < _LONGEST_LIVE_LOG:
             stream.write(data)
-
-
-def check_arrived(attempt: Attempt, files: tuple[FileReference, ...]) -> list[str]:
-    """What is wrong with the files of an attempt, compared with those that its outcome names."""
-    named = {reference.name: (reference.sha256, reference.size) for reference in files}
-    missing = sorted(name for name, content in named.items() if attempt.arrived.get(name) != content)
-    other = sorted(attempt.arrived.keys() - named.keys())
-    return [
-        *(f"{name} has not arrived as announced" for name in missing),
-        *(f"{name} was not announced" for name in other),
-    ]

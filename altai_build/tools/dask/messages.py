@@ -137,7 +137,7 @@ class Outcome(_Message, frozen=True):
 
     failure: Optional[Literal["build", "buildroot", "dependencies", "srpm", "busy"]]
     reason: _Line
-    seconds: Annotated[float, Meta(ge=0)]
+    seconds: Annotated[float, Meta(ge=0, le=1e9)]
     buildroot: _ManyLines
     causes: _Lines
     is_conclusive: bool

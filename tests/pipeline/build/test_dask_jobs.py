@@ -19,8 +19,8 @@ from altai_build.pipeline.build.dask_jobs import JobWriter, find_offer, make_off
 from altai_build.stages.build.environment import BuildEnvironment
 from altai_build.stages.build.jobs import BuildJob
 from altai_build.tools.chroot.resolver import Buildroot
-from altai_build.tools.dask.file_server import Attempt
 from altai_build.tools.dask.messages import FileReference, Outcome, encode
+from altai_build.tools.dask.served_jobs import OUTCOME, Attempt
 from altai_build.tools.solver.pool import ResolvedPackage
 from tests.kit.builders import HostBuilder, HostSite, noarch_component
 from tests.kit.rpms import build_rpm
@@ -119,7 +119,8 @@ class Sent:
         data = encode(outcome)
         self.digest = hashlib.sha256(data).hexdigest()
         arrived = {path.name: (refer_to(path).sha256, path.stat().st_size) for path in paths}
-        self.attempt = Attempt("w", folder / "attempt", 0.0, arrived, {self.digest: data})
+        (folder / "attempt" / OUTCOME).write_bytes(data)
+        self.attempt = Attempt("w", folder / "attempt", 0.0, arrived, self.digest)
 
 
 def test_a_result_is_examined_like_a_local_one(tmp_path: Path) -> None:
@@ -146,6 +147,13 @@ def test_a_damaged_package_is_a_failed_build(tmp_path: Path) -> None:
         ({"rpms": ("other.rpm",)}, "other.rpm is no file that it sent"),
         ({"rpms": ()}, "a build that succeeded made no package"),
         ({"failure": "build"}, "a build that failed made packages"),
+        ({"rpms": ("a-1.0-1.noarch.rpm",) * 2}, "it names a package twice"),
+        ({"log": "other.log"}, "its log is no file that it sent"),
+        (
+            {"failure": "build", "rpms": (), "log": None, "is_conclusive": True},
+            "it fails each time, and there is no log",
+        ),
+        ({"is_conclusive": True}, "it fails each time, and there is no log"),
         (
             {"files": (FileReference(name="more", sha256="a" * 64, size=1),)},
             "more has not arrived as announced",
@@ -167,4 +175,17 @@ def test_an_outcome_must_have_been_sent_and_be_one(tmp_path: Path) -> None:
     with pytest.raises(DistrustedError, match="did not send the outcome"):
         read_result(sent.job, sent.attempt, "b" * 64)
     with pytest.raises(InputError, match="the worker w sent a message that is refused"):
-        read_result(sent.job, replace(sent.attempt, outcomes={"c": b"{}"}), "c")
+        (tmp_path / "attempt" / OUTCOME).write_bytes(b"{}")
+        digest = hashlib.sha256(b"{}").hexdigest()
+        read_result(sent.job, replace(sent.attempt, outcome=digest), digest)
+    with pytest.raises(DistrustedError, match="did not send the outcome"):
+        # Another one was written meanwhile.
+        read_result(sent.job, sent.attempt, sent.digest)
+
+
+def test_packages_are_no_requirements(tmp_path: Path) -> None:
+    sent = Sent(tmp_path)
+    job = make_job(tmp_path, BuildStep.SPEC_REQUIRES)
+    with pytest.raises(DistrustedError) as caught:
+        read_result(job, sent.attempt, sent.digest)
+    assert caught.value.why == "it made packages where only requirements were asked for"

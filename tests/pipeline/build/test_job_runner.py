@@ -15,7 +15,7 @@ from altai_build.errors import InputError, MissingToolError
 from altai_build.pipeline.build.builders import BUILDERS
 from altai_build.pipeline.build.job_runner import JobRunner, list_offers
 from altai_build.tools import process
-from altai_build.tools.dask.file_server import FileServer, ServedJob
+from altai_build.tools.dask.file_server import FileServer
 from altai_build.tools.dask.messages import (
     BuilderConfig,
     BuildLimits,
@@ -25,6 +25,7 @@ from altai_build.tools.dask.messages import (
     Task,
     encode,
 )
+from altai_build.tools.dask.served_jobs import ServedJob
 from altai_build.tools.dask.store import FileStore
 from altai_build.workspace import Workspace
 from tests.kit.builders import HostBuilder
