@@ -230,14 +230,16 @@ def make_topic_repository(
     if not files:
         return None
     target = run.config.get_target()
+    digests = {}
     if key is not None:
         signed = sign_packages(files, key=key, store=run.workspace.signed, compat=target.compat)
         files = [package.path for package in signed]
+        digests = {package.path.name: package.sha256 for package in signed if package.sha256}
     repository = make_directory(folder / TOPIC_FOLDER)
     for file in files:
         link_or_copy(file, repository / file.name)
     discovery = build_run.build_plan.discovery
-    write_repodata(repository, epoch=discovery.time, compat=target.compat)
+    write_repodata(repository, epoch=discovery.time, compat=target.compat, digests=digests)
     key_file = f"{KEY_FILE_PREFIX}{run.config.ci.key}"
     if key is not None:
         key.sign_detached(repository / REPOMD)

@@ -31,7 +31,7 @@ from altai_build.tools import processors
 from altai_build.tools.files import link_or_copy, make_directory, sha256_file, write_atomically
 from altai_build.tools.openpgp.keyfile import read_public_keys, read_rewritten_keys
 from altai_build.tools.openpgp.signing import SigningKey
-from altai_build.tools.repo.repodata import IndexedPackage, read_repodata, write_repodata
+from altai_build.tools.repo.repodata import IndexedPackage, write_repodata
 from altai_build.tools.repo.repomd import REPOMD
 from altai_build.tools.repo.whole_index import write_whole_index
 from altai_build.tools.rpm.signatures import read_signatures
@@ -54,9 +54,8 @@ class Placement:
     origin: Origin
     # The file of an earlier release that has the same bytes: linked where `path` cannot be.
     released: Path | None = None
-    sha256: str = (
-        ""  # of a package that was found sound by it, and by its signature; "" where it is not known
-    )
+    # Of a package that was found sound by it, or by its signature after it was hashed; "" where it is not known.
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -186,7 +185,7 @@ def _fill_repository(
 ) -> list[ReleasedPackage]:
     """Link the packages of one repository, write and sign its metadata, and list the packages for the manifest."""
     folder = _link_packages(directory, repository)
-    write_repodata(
+    metadata = write_repodata(
         folder,
         epoch=contents.epoch,
         compat=contents.compat,
@@ -200,7 +199,7 @@ def _fill_repository(
         public_key for name in names for public_key in read_public_keys(contents.get_key_file(name))
     )
     # The metadata has names, sizes and digests already: no package is read or hashed twice.
-    indexed = {package.location: package for package in read_repodata(folder).packages}
+    indexed = {package.location: package for package in metadata.packages}
     return [
         _describe_package(
             indexed[placement.path.name], folder, repository.name, public_keys, placement.origin

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build.errors import SigningError
+from altai_build.model.checksum import Sha256
 from altai_build.model.compat import Compat
 from altai_build.model.quantity import format_count
 from altai_build.model.signature import SignatureCheck
@@ -26,11 +27,15 @@ from altai_build.tools.rpm.signatures import verify_signatures
 
 @dataclass(frozen=True)
 class SignedPackage:
-    """A signed copy of an unsigned package; `reused` when an earlier call signed it."""
+    """A signed copy of an unsigned package; `reused` when an earlier call signed it.
+
+    `sha256` is that of a new copy, hashed before its signature was found good; "" for one of an earlier call.
+    """
 
     unsigned: Path
     path: Path
     reused: bool
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,26 +70,37 @@ def sign_packages(
         # `clean` removes what has not been used for some time.
         os.utime(path.parent)
     missing = {entry.path: entry for entry in entries if entry.path not in stored - damaged}
-    if missing:
-        _sign(list(missing.values()), key, directory, rpmv3=compat is Compat.EL6)
+    digests = _sign(missing, key, directory, rpmv3=compat is Compat.EL6) if missing else {}
     return tuple(
-        SignedPackage(unsigned=entry.unsigned, path=entry.path, reused=entry.path not in missing)
+        SignedPackage(
+            unsigned=entry.unsigned,
+            path=entry.path,
+            reused=entry.path not in missing,
+            sha256=digests.get(entry.path, ""),
+        )
         for entry in entries
     )
 
 
-def _sign(entries: Sequence[_StoreEntry], key: SigningKey, directory: Path, *, rpmv3: bool) -> None:
-    """Sign copies of the packages, verify them, and only then move each to its place in the store."""
+def _sign(
+    entries: Mapping[Path, _StoreEntry], key: SigningKey, directory: Path, *, rpmv3: bool
+) -> dict[Path, Sha256]:
+    """Sign copies of the packages, verify them, and only then move each to its place in the store.
+
+    Returns the SHA-256 of each that was moved, by its place. Read before the signature was checked: bytes with this
+    digest later are those that were found good.
+    """
     make_directory(directory)
     with scratch_directory(directory, ".signing") as scratch:
         copies = []
         # Each copy has a folder of its own: two packages may have the same file name.
-        for number, entry in enumerate(entries):
+        for number, entry in enumerate(entries.values()):
             copy = scratch / str(number) / entry.unsigned.name
             copy.parent.mkdir()
             shutil.copyfile(entry.unsigned, copy)
             copies.append(copy)
         key.sign_rpms(copies, rpmv3=rpmv3)
+        digests = [sha256_file(copy) for copy in copies]
         rejected = _find_rejected(copies, key)
         if rejected:
             raise SigningError(
@@ -95,11 +111,14 @@ def _sign(entries: Sequence[_StoreEntry], key: SigningKey, directory: Path, *, r
         for copy in copies:
             copy.chmod(0o644)
         sync_tree(scratch)
-        for copy, entry in zip(copies, entries):
-            # Two paths with the same content share one entry.
+        moved = {}
+        for copy, digest, entry in zip(copies, digests, entries.values()):
+            # Two paths with the same content share one entry; and another run may have made it.
             if not entry.folder.exists():
                 os.replace(copy.parent, entry.folder)
+                moved[entry.path] = digest
         sync_directory(directory)
+    return moved
 
 
 def _find_rejected(paths: Sequence[Path], key: SigningKey) -> list[SignatureCheck]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,10 @@ import pytest
 
 from altai_build.errors import SigningError
 from altai_build.model.compat import Compat
+from altai_build.model.signature import SignatureCheck
+from altai_build.stages import sign
 from altai_build.stages.sign import sign_packages
+from altai_build.tools.files import sha256_file
 from altai_build.tools.rpm.signatures import read_signatures, verify_signatures
 from tests.kit.keys import ThrowawayKey, make_key, signing_key
 from tests.kit.rpms import build_rpm, flip_last_byte
@@ -77,6 +81,30 @@ def test_the_same_package_is_never_signed_twice(desk: Desk, unsigned: list[Path]
     again = desk.sign(unsigned)
     assert [reused for _, reused in again] == [True, True, False]
     assert inodes(again)[:2] == inodes(first)
+
+
+def test_a_new_copy_has_the_digest_that_it_had_before_its_signature_was_found_good(
+    desk: Desk, unsigned: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+
+    def damage_then_check(paths: Sequence[Path], keys: Sequence[Path]) -> tuple[SignatureCheck, ...]:
+        hashed.extend(sha256_file(path) for path in paths)
+        checks = verify_signatures(paths, keys)
+        for path in paths:
+            flip_last_byte(path)
+        return checks
+
+    monkeypatch.setattr(sign, "verify_signatures", damage_then_check)
+    with signing_key(desk.key, desk.folder / "home") as key:
+        made = sign_packages(unsigned[:2], key=key, store=desk.store, compat=Compat.MODERN)
+        monkeypatch.undo()
+        again = sign_packages(unsigned[2:], key=key, store=desk.store, compat=Compat.MODERN)
+        reused = sign_packages(unsigned[2:], key=key, store=desk.store, compat=Compat.MODERN)
+    # What was damaged after the check does not have the digest of the sound copy.
+    assert [package.sha256 for package in made] == hashed
+    assert all(sha256_file(package.path) != package.sha256 for package in made)
+    assert [package.sha256 for package in (*again, *reused)] == [sha256_file(again[0].path), ""]
 
 
 def test_the_same_bytes_under_two_paths_become_one_file(

@@ -82,7 +82,8 @@ def place_packages(
             compat=target.compat,
         )
         placements.setdefault(repository, []).extend(
-            Placement(path=copy.path, origin=package.origin) for copy, package in zip(signed, packages)
+            Placement(path=copy.path, origin=package.origin, sha256=copy.sha256)
+            for copy, package in zip(signed, packages)
         )
     for locked, path in mirrored.items():
         placement = Placement(

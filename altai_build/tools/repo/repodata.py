@@ -68,22 +68,22 @@ def write_repodata(
     reuse_from: Path | None = None,
     workers: int | None = None,
     digests: Mapping[str, str] | None = None,
-) -> bool:
+) -> Repodata:
     """Write `repodata/` for the RPMs in `directory`: the same bytes for the same files and `epoch` (a Unix time).
 
-    If `reuse_from` (the same repository of an earlier release) holds exactly the same inodes, its metadata is linked
-    and True returned; if it holds some of them, only the other packages are read. Raises InputError naming each
-    damaged package among those that are read: createrepo_c indexes them without an error. So rpmkeys checks them, but
-    not those whose SHA-256 is among the `digests` by file name, because the caller knows it from sound packages: with
-    another one in the metadata they are damaged.
+    If `reuse_from` (the same repository of an earlier release) holds exactly the same inodes, its metadata is linked;
+    if it holds some of them, only the other packages are read. Raises InputError naming each damaged package among
+    those that are read: createrepo_c indexes them without an error. So rpmkeys checks them, but not those whose SHA-256
+    is among the `digests` by file name, because the caller knows it from sound packages: with another one in the
+    metadata they are damaged. Returns the metadata, as it was read back.
     """
     digests = digests or {}
     known: set[str] = set()
     if reuse_from is not None and (found := _find_reusable(directory, reuse_from)) is not None:
-        new, old = found
+        metadata, new, old = found
         if new == old:
             link_repodata(reuse_from, directory)
-            return True
+            return metadata
         known = new & old
     names = list_package_files(directory)
     remove_tree(directory / REPODATA)
@@ -128,7 +128,7 @@ def write_repodata(
         ],
         directory,
     )
-    return False
+    return written
 
 
 def refuse_incomplete_index(directory: Path, names: Sequence[str]) -> Repodata:
@@ -173,8 +173,8 @@ def list_package_files(directory: Path) -> list[str]:
     return sorted(entry.name for entry in os.scandir(directory) if entry.name.endswith(".rpm"))
 
 
-def _find_reusable(directory: Path, other: Path) -> tuple[set[str], set[str]] | None:
-    """The packages in both directories, by name; None when the other's metadata must not be reused.
+def _find_reusable(directory: Path, other: Path) -> tuple[Repodata, set[str], set[str]] | None:
+    """The other's metadata and the packages in both directories, by name; None when it must not be reused.
 
     It must be complete. And createrepo_c takes a package of the same name, size and time for the same package: if one
     directory has another package under such a name, all are read.
@@ -187,7 +187,7 @@ def _find_reusable(directory: Path, other: Path) -> tuple[set[str], set[str]] | 
     if metadata.problems or sorted(package.location for package in metadata.packages) != sorted(old):
         return None
     is_same = all(old.get(name, inode) == inode for name, inode in new.items())
-    return (set(new), set(old)) if is_same else None
+    return (metadata, set(new), set(old)) if is_same else None
 
 
 def _inode_by_name(directory: Path) -> dict[str, tuple[int, int]]:

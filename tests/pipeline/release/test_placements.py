@@ -55,7 +55,12 @@ def signed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str], Compat
         paths: Sequence[Path], *, key: Any, store: Path, compat: Compat
     ) -> tuple[SignedPackage, ...]:
         calls.append((key, [path.name for path in paths], compat))
-        return tuple(SignedPackage(unsigned=path, path=store / path.name, reused=False) for path in paths)
+        return tuple(
+            SignedPackage(
+                unsigned=path, path=store / path.name, reused=False, sha256=f"digest of {path.name}"
+            )
+            for path in paths
+        )
 
     monkeypatch.setattr(placements, "sign_packages", sign_packages)
     return calls
@@ -74,6 +79,11 @@ def place(tmp_path: Path, build_run: Any, released: Sequence[Path]) -> dict[str,
     found = place_packages(run, build_run, {}, keys, published, TARGET)
     origins = {placement.origin for placed in found.values() for placement in placed}
     assert [getattr(origin, "url", "") for origin in origins] == ["https://example.org/focus.git"]
+    # Of what is signed now, for the metadata; released files are known by their inodes.
+    assert {placement.path: placement.sha256 for placed in found.values() for placement in placed} == {
+        path: "" if path in released else f"digest of {path.name}"
+        for path in (placement.path for placed in found.values() for placement in placed)
+    }
     return {name: [placement.path for placement in placed] for name, placed in found.items()}
 
 
