@@ -103,6 +103,11 @@ class Workspace:
         return self.cache / "builds" / "known.json"
 
     @property
+    def document_parts(self) -> Path:
+        """What bills of materials of earlier releases say of packages."""
+        return self.cache / "sbom" / "parts.json"
+
+    @property
     def mock_configs(self) -> Path:
         """Evaluated mock configurations."""
         return self.cache / "mock-configs"

@@ -211,6 +211,7 @@ def _release(
         buildroots=[_BUILDROOT],
         key=signer,
         cache=directory.parents[1] / "solv",
+        parts=directory.parents[1] / "parts.json",
         previous=previous,
     )
     sign_checksums(directory, signer, manifest)

@@ -49,23 +49,28 @@ def write_provenance(
     buildroots: Sequence[Sequence[str]],
     key: SigningKey,
     cache: Path,
+    parts: Path,
     previous: Path | None = None,
 ) -> None:
     """Write and sign provenance/ in `directory`, before the release's checksums are written.
 
     `baseurl` is where releases are published; `buildroots` are the lists of packages (`NEVRA algorithm:digest`) whose
-    digests the manifest contains; `cache` is the solver's. Files that are identical in the release in `previous`
-    become hard links to it, with their signatures. Raises InputError when a document is not valid.
+    digests the manifest contains; `cache` is the solver's; `parts` is the file with parts of earlier documents. Files
+    that are identical in the release in `previous` become hard links to it, with their signatures. Raises InputError
+    when a document is not valid.
     """
     from altai_build.tools.sbom.cyclonedx import format_cyclonedx
+    from altai_build.tools.sbom.parts import DocumentParts
     from altai_build.tools.sbom.spdx import format_spdx
 
+    known = DocumentParts(parts)
     bill = make_bill_of_materials(directory, manifest, project=project, baseurl=baseurl, cache=cache)
     texts = {
-        SPDX_PATH: format_spdx(bill),
-        CYCLONEDX_PATH: format_cyclonedx(bill),
+        SPDX_PATH: format_spdx(bill, known),
+        CYCLONEDX_PATH: format_cyclonedx(bill, known),
         MANIFEST_SCHEMA_PATH: read_schema(MANIFEST_SCHEMA),
     }
+    known.save()
     statements = make_statements(manifest, directory, buildroots)
     texts.update({path: statement.to_json() for path, statement in statements.items()})
 

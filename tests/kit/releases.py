@@ -191,6 +191,7 @@ def make_release(
             buildroots=[BUILDROOT],
             key=key,
             cache=materials.ours.public.parent / "solv",
+            parts=materials.ours.public.parent / "parts.json",
             previous=previous,
         )
         sign_checksums(directory, key, manifest)

@@ -25,6 +25,7 @@ from altai_build.stages.provenance import (
 from altai_build.stages.verify import verify_release
 from altai_build.tools.openpgp.verify import verify_detached
 from altai_build.tools.sbom.cyclonedx import format_cyclonedx
+from altai_build.tools.sbom.parts import DocumentParts
 from altai_build.tools.sbom.spdx import format_spdx
 from tests.kit.manifests import component, manifest, package
 from tests.kit.releases import (
@@ -171,7 +172,7 @@ def test_the_bills_of_materials_are_those_of_the_manifest_and_the_metadata(
         release, released, project="altai", baseurl=URL.rpartition("/")[0], cache=tmp_path / "cache"
     )
     for write, name in ((format_spdx, "release.spdx.json"), (format_cyclonedx, "release.cdx.json")):
-        assert write(bill) == (release / "provenance" / name).read_text()
+        assert write(bill, DocumentParts(tmp_path / "parts")) == (release / "provenance" / name).read_text()
 
 
 def test_the_bills_of_materials_have_licenses_suppliers_and_dependencies_of_the_packages(

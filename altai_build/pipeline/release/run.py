@@ -112,6 +112,7 @@ def make_release(run: Run, plan: ReleasePlan, passphrase: Passphrase) -> Release
                     buildroots=[result.buildroot for result in build_run.results.values()],
                     key=key,
                     cache=run.workspace.cache / "solv",
+                    parts=run.workspace.document_parts,
                     previous=previous,
                 )
             make_tree_public(directory)

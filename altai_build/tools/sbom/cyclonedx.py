@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 from cyclonedx.exception.model import InvalidUriException
@@ -26,28 +28,47 @@ from altai_build.errors import InputError
 from altai_build.model.bill_of_materials import BillOfMaterials
 from altai_build.model.release import ComponentOrigin, MirrorOrigin, ReleasedPackage, SpecOrigin
 from altai_build.tools.sbom.license import find_license_expression
+from altai_build.tools.sbom.parts import DocumentParts, Part, format_document
 from altai_build.tools.sbom.purl import format_rpm_purl
 
 _RELEASE = "release"
+_INDENT = 2
 
 
-def format_cyclonedx(bill: BillOfMaterials) -> str:
+def format_cyclonedx(bill: BillOfMaterials, parts: DocumentParts) -> str:
     """The CycloneDX document as JSON: every package with digest, license, supplier, origin, signer and dependencies.
 
     What is not known of a package is named in its property `altai-build:unknown`; which lists of dependencies are
     complete is in `compositions`. Raises InputError when the document does not match the schema.
     """
-    text = JsonV1Dot6(_make_bom(bill)).output_as_string(indent=2)
-    document = {**json.loads(text), "compositions": _make_compositions(bill)}
-    text = json.dumps(document, indent=2, sort_keys=True) + "\n"
-    error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
+    validator = JsonStrictValidator(SchemaVersion.V1_6)
+    texts = parts.render(bill, "CycloneDX", _INDENT, lambda some: _make_components(some, validator))
+    empty = replace(bill, manifest=replace(bill.manifest, packages=()))
+    document = _make_document(empty, validator)
+    document["dependencies"] = _make_dependencies(bill)
+    document["compositions"] = _make_compositions(bill)
+    return format_document(document, "components", texts, indent=_INDENT, sort_keys=True)
+
+
+def _make_components(bill: BillOfMaterials, validator: JsonStrictValidator) -> list[Part]:
+    """The validated components of a bill, in the order of its packages."""
+    components = {part["bom-ref"]: part for part in _make_document(bill, validator)["components"]}
+    return [components[package.path] for package in bill.manifest.packages]
+
+
+def _make_document(bill: BillOfMaterials, validator: JsonStrictValidator) -> dict[str, Any]:
+    """The document of a bill as the library makes it, with what the library lacks. Raises InputError."""
+    document: dict[str, Any] = json.loads(JsonV1Dot6(_make_bom(bill)).output_as_string())
+    document["dependencies"] = _make_dependencies(bill)
+    document["compositions"] = _make_compositions(bill)
+    error = validator.validate_str(json.dumps(document))
     if error is not None:
         raise InputError(
             f"the manifest of {bill.manifest.version} cannot be written as CycloneDX 1.6",
             why=str(error),
             todo="this is a bug in altai-build, or an unusual name in the manifest: report it with the manifest",
         )
-    return text
+    return document
 
 
 def _make_bom(bill: BillOfMaterials) -> Bom:
@@ -63,7 +84,7 @@ def _make_bom(bill: BillOfMaterials) -> Bom:
         properties=_make_properties(superproject=pin.url, commit=pin.commit, target=manifest.target),
     )
     tool = Component(name="altai-build", version=manifest.tool_version, type=ComponentType.APPLICATION)
-    components = {package.path: _make_component(bill, package) for package in manifest.packages}
+    components = [_make_component(bill, package) for package in manifest.packages]
     return Bom(
         serial_number=uuid.uuid5(uuid.NAMESPACE_URL, f"{bill.url}#{pin.commit}"),
         metadata=BomMetaData(
@@ -75,22 +96,9 @@ def _make_bom(bill: BillOfMaterials) -> Bom:
             timestamp=datetime.fromisoformat(manifest.created.replace("Z", "+00:00")),
             tools=ToolRepository(components=[tool]),
         ),
-        components=components.values(),
-        dependencies=[
-            Dependency(
-                ref=release.bom_ref, dependencies=[Dependency(one.bom_ref) for one in components.values()]
-            ),
-            *(
-                Dependency(
-                    ref=components[package.path].bom_ref,
-                    dependencies=[
-                        Dependency(components[path].bom_ref) for path in bill.describe(package).needs
-                    ],
-                )
-                for package in manifest.packages
-                if not package.is_source
-            ),
-        ],
+        components=components,
+        # The library warns without these.
+        dependencies=[Dependency(release.bom_ref, [Dependency(one.bom_ref) for one in components])],
     )
 
 
@@ -166,6 +174,20 @@ def _make_uri(text: str) -> XsUri:
 
 def _make_properties(**values: str) -> list[Property]:
     return [Property(name=f"altai-build:{name}", value=value) for name, value in values.items() if value]
+
+
+def _make_dependencies(bill: BillOfMaterials) -> list[dict[str, object]]:
+    """What each package needs, and what the release holds; of a source package it is not known.
+
+    The library would write the same, in more time.
+    """
+    packages = bill.manifest.packages
+    needs = {package.path: () if package.is_source else bill.describe(package).needs for package in packages}
+    needs[_RELEASE] = tuple(needs)
+    return [
+        {"ref": ref, **({"dependsOn": sorted(needed)} if needed else {})}
+        for ref, needed in sorted(needs.items())
+    ]
 
 
 def _make_compositions(bill: BillOfMaterials) -> list[dict[str, object]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from spdx_tools.common.spdx_licensing import spdx_licensing
 from spdx_tools.spdx.model.actor import Actor, ActorType
@@ -30,20 +31,74 @@ from altai_build.errors import InputError
 from altai_build.model.bill_of_materials import BillOfMaterials
 from altai_build.model.release import ComponentOrigin, MirrorOrigin, ReleasedPackage, SpecOrigin
 from altai_build.tools.sbom.license import find_license_expression
+from altai_build.tools.sbom.parts import DocumentParts, Part, format_document
 from altai_build.tools.sbom.purl import format_release_purl, format_rpm_purl
 
 _VERSION = "SPDX-2.3"
 _DOCUMENT = "SPDXRef-DOCUMENT"
 _RELEASE = "SPDXRef-Release"
 _BRACKETS = str.maketrans("()", "[]")
+_INDENT = 4
+# In place of a package's number in the document. No package has such a text by chance.
+_NUMBER_MARK = "number-7c2e9a41d0b65f38"
 
 
-def format_spdx(bill: BillOfMaterials) -> str:
+class _Relation(NamedTuple):
+    """One relationship of the document. The library's own record takes fifty times as long to make."""
+
+    element: str
+    kind: RelationshipType
+    other: str | SpdxNone | SpdxNoAssertion
+    comment: str | None = None
+
+    def to_library(self) -> Relationship:
+        """The library's record of it."""
+        return Relationship(self.element, self.kind, self.other, self.comment)
+
+    def to_json(self) -> dict[str, str]:
+        """What the library writes."""
+        comment = {"comment": self.comment} if self.comment else {}
+        related = {"relatedSpdxElement": str(self.other), "relationshipType": self.kind.name}
+        return {"spdxElementId": self.element, **comment, **related}
+
+
+_DESCRIBES = _Relation(_DOCUMENT, RelationshipType.DESCRIBES, _RELEASE)
+
+
+def format_spdx(bill: BillOfMaterials, parts: DocumentParts) -> str:
     """The SPDX document as JSON: the packages of the release, their licenses, suppliers, origins and dependencies.
 
     What is not known is NOASSERTION. Raises InputError when the library finds the document invalid.
     """
-    document = _make_document(bill)
+    texts = parts.render(bill, "SPDX", _INDENT, _make_packages)
+    identifiers = _list_identifiers(bill)
+    document = _make_document(bill, ())
+    document["relationships"] = [relation.to_json() for relation in _list_relations(bill, identifiers)]
+    numbered = [text.replace(_NUMBER_MARK, str(number)) for number, text in enumerate(texts)]
+    return format_document(document, "packages", numbered, indent=_INDENT, sort_keys=False)
+
+
+def _make_packages(bill: BillOfMaterials) -> list[Part]:
+    """The validated packages of a bill, with a mark in place of their numbers in the document."""
+    packages: list[Part] = _make_document(bill, bill.manifest.packages)["packages"][1:]
+    for part in packages:
+        part["SPDXID"] = f"{part['SPDXID'].rpartition('-')[0]}-{_NUMBER_MARK}"
+    return packages
+
+
+def _make_document(bill: BillOfMaterials, packages: Sequence[ReleasedPackage]) -> dict[str, Any]:
+    """The document of the release and some packages as the library makes it, validated. Raises InputError."""
+    identifiers = _list_identifiers(bill)
+    relations = _list_relations(bill, identifiers) if packages else [_DESCRIBES]
+    document = Document(
+        creation_info=_make_creation_info(bill),
+        packages=[
+            _make_release_package(bill),
+            *(_make_package(bill, package, identifiers[package.path]) for package in packages),
+        ],
+        relationships=[relation.to_library() for relation in relations],
+        extracted_licensing_info=_list_other_licenses(bill),
+    )
     errors = validate_full_spdx_document(document, _VERSION)
     if errors:
         raise InputError(
@@ -53,40 +108,34 @@ def format_spdx(bill: BillOfMaterials) -> str:
         )
     stream = io.StringIO()
     write_document_to_stream(document, stream, validate=False)
-    return stream.getvalue() + "\n"
+    written: dict[str, Any] = json.loads(stream.getvalue())
+    return written
 
 
-def _make_document(bill: BillOfMaterials) -> Document:
+def _make_creation_info(bill: BillOfMaterials) -> CreationInfo:
     manifest = bill.manifest
-    maker = _make_organization(bill.project)
     created = datetime.fromisoformat(manifest.created.replace("Z", "+00:00")).replace(tzinfo=None)
-    info = CreationInfo(
+    return CreationInfo(
         spdx_version=_VERSION,
         spdx_id=_DOCUMENT,
         name=f"{bill.project}-{manifest.version}",
         document_namespace=f"{bill.url}/provenance/spdx-{manifest.superproject.commit}",
-        creators=[maker, Actor(ActorType.TOOL, f"altai-build-{manifest.tool_version}")],
+        creators=[
+            _make_organization(bill.project),
+            Actor(ActorType.TOOL, f"altai-build-{manifest.tool_version}"),
+        ],
         created=created,
         creator_comment="Lifecycle phase: post-build. Made from the finished packages and the record of their builds; "
         "the time is that of the commit.",
     )
-    identifiers = {
+
+
+def _list_identifiers(bill: BillOfMaterials) -> dict[str, str]:
+    """Path of a package → its identifier in the document."""
+    return {
         package.path: f"SPDXRef-{package.sha256[:24]}-{number}"
-        for number, package in enumerate(manifest.packages)
+        for number, package in enumerate(bill.manifest.packages)
     }
-    packages = [_make_package(bill, package, identifiers[package.path]) for package in manifest.packages]
-    relationships = [Relationship(_DOCUMENT, RelationshipType.DESCRIBES, _RELEASE)]
-    relationships += [
-        Relationship(_RELEASE, RelationshipType.CONTAINS, package.spdx_id) for package in packages
-    ]
-    relationships += _make_source_relationships(bill, identifiers)
-    relationships += _make_dependency_relationships(bill, identifiers)
-    return Document(
-        creation_info=info,
-        packages=[_make_release_package(bill, maker), *packages],
-        relationships=relationships,
-        extracted_licensing_info=_list_other_licenses(bill),
-    )
 
 
 def _make_organization(name: str) -> Actor:
@@ -99,7 +148,7 @@ def _find_download_location(*urls: str) -> str | SpdxNoAssertion:
     return next((url for url in urls if not validate_download_location(url)), SpdxNoAssertion())
 
 
-def _make_release_package(bill: BillOfMaterials, maker: Actor) -> Package:
+def _make_release_package(bill: BillOfMaterials) -> Package:
     pin = bill.manifest.superproject
     return Package(
         spdx_id=_RELEASE,
@@ -107,7 +156,7 @@ def _make_release_package(bill: BillOfMaterials, maker: Actor) -> Package:
         version=bill.manifest.version,
         download_location=_find_download_location(bill.url),
         comment=f"published at {bill.url}",
-        supplier=maker,
+        supplier=_make_organization(bill.project),
         files_analyzed=False,
         source_info=f"superproject {pin.url} at commit {pin.commit}".replace("  ", " "),
         license_concluded=SpdxNoAssertion(),
@@ -192,31 +241,35 @@ def _describe_origin(package: ReleasedPackage) -> str:
     return f"built from the {kind} {origin.path} at commit {origin.commit}{files}"
 
 
-def _make_source_relationships(
-    bill: BillOfMaterials, identifiers: Mapping[str, str]
-) -> Iterator[Relationship]:
+def _list_relations(bill: BillOfMaterials, identifiers: Mapping[str, str]) -> Iterator[_Relation]:
+    """What the release holds, and how its packages depend on one another."""
+    yield _DESCRIBES
+    for package in bill.manifest.packages:
+        yield _Relation(_RELEASE, RelationshipType.CONTAINS, identifiers[package.path])
+    yield from _list_sources(bill, identifiers)
+    yield from _list_needs(bill, identifiers)
+
+
+def _list_sources(bill: BillOfMaterials, identifiers: Mapping[str, str]) -> Iterator[_Relation]:
     """Which binary packages were generated from which source packages of the release."""
     packages = bill.manifest.packages
     sources = {package.file: identifiers[package.path] for package in packages if package.is_source}
     for package in packages:
         if package.sourcerpm in sources:
-            yield Relationship(
-                identifiers[package.path], RelationshipType.GENERATED_FROM, sources[package.sourcerpm]
-            )
+            own, source = identifiers[package.path], sources[package.sourcerpm]
+            yield _Relation(own, RelationshipType.GENERATED_FROM, source)
 
 
-def _make_dependency_relationships(
-    bill: BillOfMaterials, identifiers: Mapping[str, str]
-) -> Iterator[Relationship]:
+def _list_needs(bill: BillOfMaterials, identifiers: Mapping[str, str]) -> Iterator[_Relation]:
     """Which packages need which to be installed: NONE for none, NOASSERTION for those outside the release."""
     for package in bill.manifest.packages:
         if package.is_source:
             continue
         description, own = bill.describe(package), identifiers[package.path]
         for path in description.needs:
-            yield Relationship(own, RelationshipType.DEPENDS_ON, identifiers[path])
+            yield _Relation(own, RelationshipType.DEPENDS_ON, identifiers[path])
         if description.outside:
             comment = f"requires of the operating system: {', '.join(description.outside)}"
-            yield Relationship(own, RelationshipType.DEPENDS_ON, SpdxNoAssertion(), comment)
+            yield _Relation(own, RelationshipType.DEPENDS_ON, SpdxNoAssertion(), comment)
         elif not description.needs:
-            yield Relationship(own, RelationshipType.DEPENDS_ON, SpdxNone())
+            yield _Relation(own, RelationshipType.DEPENDS_ON, SpdxNone())

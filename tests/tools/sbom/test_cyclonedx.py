@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,12 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from altai_build.errors import InputError
 from altai_build.model.bill_of_materials import BillOfMaterials
-from altai_build.tools.sbom.cyclonedx import format_cyclonedx
+from altai_build.tools.sbom import cyclonedx
+from altai_build.tools.sbom.parts import DocumentParts
+
+
+def format_cyclonedx(bill: BillOfMaterials) -> str:
+    return cyclonedx.format_cyclonedx(bill, DocumentParts(Path("none")))
 
 
 def make_document(bill: BillOfMaterials) -> Any:
@@ -127,3 +133,11 @@ def test_a_home_page_that_is_no_valid_url_is_encoded(bill: BillOfMaterials, url:
 
 def test_equal_manifests_give_equal_documents(bill: BillOfMaterials) -> None:
     assert make_document(bill) == make_document(replace(bill))
+
+
+def test_the_document_is_the_one_that_the_library_writes(bill: BillOfMaterials) -> None:
+    """But for the order of its components, which is that of the manifest."""
+    whole = cyclonedx._make_document(bill, JsonStrictValidator(SchemaVersion.V1_6))
+    order = [package.path for package in bill.manifest.packages]
+    whole["components"].sort(key=lambda part: order.index(part["bom-ref"]))
+    assert format_cyclonedx(bill) == json.dumps(whole, indent=2, sort_keys=True) + "\n"

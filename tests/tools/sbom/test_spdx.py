@@ -14,9 +14,14 @@ from spdx_tools.spdx.validation.document_validator import validate_full_spdx_doc
 
 from altai_build.errors import InputError
 from altai_build.model.bill_of_materials import BillOfMaterials
-from altai_build.tools.sbom.spdx import format_spdx
+from altai_build.tools.sbom import spdx
+from altai_build.tools.sbom.parts import DocumentParts
 
 URL = "https://repo.example.org/altai/1.0.2"
+
+
+def format_spdx(bill: BillOfMaterials) -> str:
+    return spdx.format_spdx(bill, DocumentParts(Path("none")))
 
 
 @pytest.fixture
@@ -140,3 +145,8 @@ def test_a_vendor_with_parentheses_is_read_again(bill: BillOfMaterials, tmp_path
 
 def test_equal_manifests_give_equal_documents(bill: BillOfMaterials) -> None:
     assert format_spdx(bill) == format_spdx(replace(bill))
+
+
+def test_the_document_is_the_one_that_the_library_writes(bill: BillOfMaterials) -> None:
+    whole = spdx._make_document(bill, bill.manifest.packages)
+    assert format_spdx(bill) == json.dumps(whole, indent=4) + "\n"
