@@ -181,7 +181,7 @@ def _fetch_closure(
         requests = dict(pairs)
         fetched = fetch_all(run, list(requests.values()), sources)
         differences = [
-            (package, resolver.correct(package, fetched[request].header))
+            (package, resolver.correct(closure, package, fetched[request].header))
             for package, request in requests.items()
         ]
         for package, lines in differences:

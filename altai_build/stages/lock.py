@@ -26,7 +26,7 @@ from altai_build.model.suggestion import suggest
 from altai_build.tools.repo.metadata import RepositoryMetadata
 from altai_build.tools.rpm.versions import compare_evr
 from altai_build.tools.solver.closure import Closure, ClosurePackage, compute_closure
-from altai_build.tools.solver.comparison import find_differences
+from altai_build.tools.solver.comparison import LIBC, describe_hidden, find_differences
 from altai_build.tools.solver.pool import PackagePool
 
 
@@ -66,17 +66,42 @@ class ClosureResolver:
             locked=self._locked,
         )
 
-    def correct(self, package: ClosurePackage, header: RpmHeader) -> tuple[str, ...]:
-        """Use a package's header from now on if its metadata differs; returns the differences, each only once."""
+    def correct(self, closure: Closure, package: ClosurePackage, header: RpmHeader) -> tuple[str, ...]:
+        """Use a package's header from now on if its metadata differs; returns the differences, each only once.
+
+        `closure` is the one that has the package: what its metadata omits differs where nothing in the closure has it.
+        """
         identity = (package.repository, header.nevra)
-        if identity in self._compared:
-            return ()
-        self._compared.add(identity)
-        files = {need.requires for need in package.needed_by if need.requires.startswith("/")}
-        differences = find_differences(self.pool, package.id, header, files)
+        differences: tuple[str, ...] = ()
+        if identity not in self._compared:
+            self._compared.add(identity)
+            files = {need.requires for need in package.needed_by if need.requires.startswith("/")}
+            differences = find_differences(self.pool, package.id, header, files)
+        if not differences:
+            differences = self._find_omitted(closure, header)
         if differences:
             self.pool.correct(package.id, header)
         return differences
+
+    def _find_omitted(self, closure: Closure, header: RpmHeader) -> tuple[str, ...]:
+        """Requirements of libc that createrepo omits, and that only packages outside of the closure meet.
+
+        createrepo writes the highest of a package's symbol versions of libc, and so none of 32 bits for a package that
+        has code of 32 and of 64 bits.
+        """
+        present = {*self._ours, *(package.id for package in closure.packages)}
+        omitted = []
+        for dependency in header.requires:
+            if dependency.name.startswith(LIBC):
+                providers = self.pool.find_providers(str(dependency))
+                if providers and not any(
+                    number in present or self._is_of_base(number) for number in providers
+                ):
+                    omitted.append(str(dependency))
+        return (describe_hidden("requires", omitted),) if omitted else ()
+
+    def _is_of_base(self, number: int) -> bool:
+        return self.pool.get_candidate(number).repository.startswith(BASE_PREFIX)
 
 
 def find_base_requirements(

@@ -136,6 +136,24 @@ def test_what_metadata_hides_is_locked_and_reported(site: Site) -> None:
     ]
 
 
+def test_a_symbol_version_of_libc_that_createrepo_omits_is_locked(site: Site) -> None:
+    wide, narrow = "libc.so.6(GLIBC_2.14)(64bit)", "libc.so.6(GLIBC_2.4)"
+    packages = (Package("wine", requires=[wide, narrow]), Package("glibc32", provides=[narrow]))
+    shutil.rmtree(site.epel)
+    make_repository(site.epel, packages, site.key)
+    client = Package("client", requires=["wine"])
+    base = Package("glibc", provides=[wide])
+    for provided, names in (([], ["glibc32", "wine"]), ([narrow], ["wine"])):
+        shutil.rmtree(site.folder / "base")
+        make_repository(site.folder / "base", [replace(base, provides=[wide, *provided])], site.key)
+        site.reporter.lines.clear()
+        # The release accepts the lock.
+        assert site.names(client) == names
+        assert site.reporter.lines == [
+            f"deps/epel: wine-1.0-1.noarch: it requires {narrow}, which its metadata hides" for _ in names[1:]
+        ]
+
+
 def test_a_package_that_does_not_provide_what_its_metadata_says_is_not_locked(site: Site) -> None:
     edit_primary(site.epel, ('<rpm:entry name="baz"', '<rpm:entry name="virtual"/><rpm:entry name="baz"'))
     assert site.names(Package("client", requires=["virtual", "foo"])) == ["bar", "foo"]

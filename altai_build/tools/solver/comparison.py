@@ -12,6 +12,8 @@ from altai_build.tools.rpm.versions import ranges_overlap
 from altai_build.tools.solver.dependencies import format_dependencies
 from altai_build.tools.solver.pool import PackagePool
 
+# Of its symbol versions metadata has only the highest.
+LIBC = "libc.so.6"
 # How many dependencies of a kind a message names.
 _MAX_REPORTED = 3
 
@@ -38,7 +40,7 @@ def find_differences(
         described = {_normalize(text) for text in format_dependencies(solvable, kind)} - contents
         hidden = {_normalize(str(dependency)) for dependency in needed} - described
         false = described - {_normalize(str(dependency)) for dependency in allowed} - absent
-        lines += [f"it {name} {_format_some(hidden)}, which its metadata hides"] if hidden else []
+        lines += [describe_hidden(name, hidden)] if hidden else []
         lines += [f"its metadata says that it {name} {_format_some(false)}"] if false else []
     return (*lines, *([f"it does not contain {_format_some(absent)}"] if absent else []))
 
@@ -50,8 +52,13 @@ def _list_external(header: RpmHeader) -> Iterator[Dependency]:
         is_own = dependency.name in files or any(
             ranges_overlap(dependency, provided) for provided in header.provides
         )
-        if not is_own and not dependency.name.startswith(("rpmlib(", "libc.so.6")):
+        if not is_own and not dependency.name.startswith(("rpmlib(", LIBC)):
             yield dependency
+
+
+def describe_hidden(verb: str, dependencies: Iterable[str]) -> str:
+    """The difference that metadata lacks what a package requires, provides, …: `verb` says which."""
+    return f"it {verb} {_format_some(dependencies)}, which its metadata hides"
 
 
 def _format_some(texts: Iterable[str]) -> str:
