@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.model.limits import Limits
-from altai_build.tools.files import link_or_copy, scratch_directory
+from altai_build.tools.files import scratch_directory
 from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, HostSandbox
 from altai_build.tools.sandbox.limits import run_with_output
 from altai_build.tools.sandbox.trial import find_start_fault
@@ -32,7 +33,8 @@ def read_payload(package: Path, *, limit: int, scratch: Path) -> dict[str, bytes
     """
     limits = Limits(seconds=_TIMEOUT, memory=_MEMORY_LIMIT, log=limit)
     with scratch_directory(scratch, "payload") as home:
-        link_or_copy(package, home / "package.rpm")
+        # No link: the build user becomes the owner of what is there, and could write to a released file.
+        shutil.copyfile(package, home / "package.rpm")
         done = run_with_output(
             HostSandbox(writable=home, now=0), ["rpm2cpio", f"{BUILD_DIR}/package.rpm"], limits
         )
