@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""What builds by Dask workers cost the machine of the run, and how long a real release by two workers takes.
+"""What builds by Dask workers cost the machine of the run, and how long real releases by two slots take.
 
 Overhead: processor time of the run's own process and of its client of the scheduler, for each build more, minus that of
 the run's process where it builds itself. What a run needs once (starting Dask) is not in it: it is the slope between
 the smallest and the largest size. Ways alternate within each round, and every component is new in each.
 
-Makespan: from the first start to the last end of the builds of a release by two workers with one slot each, which
-sleep for seconds; compared with max(critical path, work / 2) of the durations that the release's manifest records.
+Makespan: from the first start to the last end of the builds of a release, which sleep for seconds: by two jobs on this
+machine, and by two workers with one slot each. Compared with max(critical path, work / 2) of the durations that the
+release's manifest records, and of the sleep alone. Ways alternate, and every component is new in each.
 Needs root and the testbed (scripts/make-testbed).
 """
 
@@ -54,10 +55,12 @@ class Cost(NamedTuple):
 class Makespan:
     """Seconds of the builds of one release, and that no schedule can be quicker than."""
 
+    way: str
     seconds: float
     work: float
     chain: float
     windows: float
+    slept: float  # as work, of what the builds sleep alone
 
     @property
     def ratio(self) -> float:
@@ -205,15 +208,20 @@ def measure_makespan(
     world = ScaleWorld(folder / "makespan", size, configs, seconds.__getitem__)
     run([*OURS, "-C", str(world.path), "keys", "init", "k", "--no-passphrase"])
     world.add("keys")
+    ways = {_LOCAL: (), _DASK: ("--executor", "dask", "--scheduler", address)}
     found = []
     for number in range(rounds + 1):
-        world.change(*range(size))
-        call(world, ("--executor", "dask", "--scheduler", address), "release", f"1.0.{number}")
-        found.append(read_makespan(world.path / "releases" / f"1.0.{number}" / "release.json"))
-    return found[1:]
+        for index, (name, way) in enumerate(ways.items()):
+            version = f"1.{index}.{number}"
+            world.change(*range(size))
+            call(world, way, "release", version)
+            manifest = world.path / "releases" / version / "release.json"
+            if number:
+                found.append(read_makespan(name, manifest, sum(seconds) / _SLOTS))
+    return found
 
 
-def read_makespan(manifest: Path) -> Makespan:
+def read_makespan(way: str, manifest: Path, slept: float) -> Makespan:
     """What a release's manifest says of its builds."""
     rows = [row for row in json.loads(manifest.read_text())["builds"] if row.get("started") is not None]
     names = {row["component"] for row in rows}
@@ -223,16 +231,17 @@ def read_makespan(manifest: Path) -> Makespan:
     ]
     limits = LimitFinder(compute_order(graph)).limits(_SLOTS)
     begin, end = min(row["started"] for row in rows), max(row["started"] + row["seconds"] for row in rows)
-    return Makespan(end - begin, limits.work, limits.chain, limits.windows)
+    return Makespan(way, end - begin, limits.work, limits.chain, limits.windows, slept)
 
 
 def print_makespans(found: Sequence[Makespan]) -> None:
     """The releases, a line each."""
-    print("\n### Releases by two workers, seconds on the clock\n")
-    print("| makespan | work / 2 | chain | windows | / max(work, chain) |\n|---:|---:|---:|---:|---:|")
-    for one in found:
-        seconds = [f"{value:.1f}" for value in (one.seconds, one.work, one.chain, one.windows)]
-        print(f"| {' | '.join(seconds)} | {one.ratio:.3f} |")
+    print("\n### Releases by two slots, seconds on the clock\n")
+    head = ("makespan", "work / 2", "chain", "windows", "sleep / 2", "/ max(work, chain)")
+    print(f"| builds | {' | '.join(head)} |\n|---{'|---:' * len(head)}|")
+    for one in sorted(found, key=lambda one: one.way):
+        seconds = [f"{value:.1f}" for value in (one.seconds, one.work, one.chain, one.windows, one.slept)]
+        print(f"| {one.way} | {' | '.join(seconds)} | {one.ratio:.3f} |")
 
 
 def main() -> None:
@@ -240,7 +249,7 @@ def main() -> None:
     parser = measure.make_parser(__doc__, rounds=3)
     measure.add_sizes(parser, "4,24", "builds")
     measure.add_parts(parser, "overhead", "makespan")
-    measure.add_number(parser, "--components", 20, "components of the releases by two workers")
+    measure.add_number(parser, "--components", 20, "components of the releases by two slots")
     measure.add_number(parser, "--seconds", 3, "how long their builds sleep on average")
     parser.add_argument("--testbed", type=Path, default=TESTBED, metavar="DIR", help=f"default: {TESTBED}")
     arguments = parser.parse_args()
@@ -258,8 +267,9 @@ def main() -> None:
                 folder, address, arguments.components, arguments.seconds, configs, arguments.rounds
             )
             print_makespans(makespans)
-            ratios = [one.ratio for one in makespans]
-            targets.append(("two workers: makespan / max(chain, work / 2)", ratios, _MOST_MAKESPAN))
+            for way in (_LOCAL, _DASK):
+                ratios = [one.ratio for one in makespans if one.way == way]
+                targets.append((f"{way}: makespan / max(chain, work / 2)", ratios, _MOST_MAKESPAN))
     measure.print_targets(targets)
 
 

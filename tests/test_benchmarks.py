@@ -240,6 +240,6 @@ def test_a_makespan_is_read_from_a_release(tmp_path: Path) -> None:
     ]
     manifest = tmp_path / "release.json"
     manifest.write_text(json.dumps({"builds": rows}))
-    found = workers.read_makespan(manifest)
+    found = workers.read_makespan("here", manifest, 5.0)
     assert (found.seconds, found.work, found.chain) == (6.5, 6.0, 6.0)
     assert math.isclose(found.ratio, 6.5 / 6)

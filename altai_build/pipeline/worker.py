@@ -9,6 +9,7 @@ from pathlib import Path
 
 from altai_build.errors import InputError
 from altai_build.model.cluster import ClusterSettings
+from altai_build.pipeline.build.dask_jobs import ASKING
 from altai_build.pipeline.build.job_runner import JobRunner, list_offers
 from altai_build.tools import process, processors
 from altai_build.tools.dask.address import check_scheduler, make_tls_context
@@ -69,7 +70,7 @@ def serve_builds(
         options = WorkerOptions(
             name=settings.name,
             slots=settings.slots,
-            offers=[offer for names in offers.values() for offer in names],
+            offers=[name for names in offers.values() for offer in names for name in (offer, offer + ASKING)],
             host=settings.host,
             folder=folder,
             reconnect=settings.reconnect,

@@ -15,7 +15,7 @@ from altai_build.model.order import Order
 from altai_build.pipeline.build.executor import JobHandle
 from altai_build.pipeline.build.ordering import BuildOrder
 from altai_build.pipeline.build.revealed_needs import NeedsWatch
-from altai_build.pipeline.build.schedule import Schedule
+from altai_build.pipeline.build.schedule import GivenBuilds, Schedule
 from altai_build.stages.build.jobs import BuildJob, JobResult, Steps
 from altai_build.tools.chroot.resolver import Buildroot
 from altai_build.tools.progress import SilentReporter
@@ -74,12 +74,15 @@ class SimulatedExecutor:
 class SimulatedSchedule(Schedule):
     """The schedule, with builds that are one job each and make no packages."""
 
-    def _build(self, name: str) -> Steps[BuildResult]:
+    def _build(self, name: str, given: GivenBuilds) -> Steps[BuildResult]:
         request = BuildRequest(
             component=name, srpm=Path(), local_rpms=(), result_dir=Path(), source_date_epoch=0
         )
         yield BuildJob(target="", request=request, buildroot=Buildroot(base=(), extra=()))
         return BuildResult(component=name, commit="", status=ComponentStatus.BUILT, reason="")
+
+    def _make_early(self, name: str) -> Steps[None]:
+        yield from ()
 
 
 @dataclass(frozen=True)

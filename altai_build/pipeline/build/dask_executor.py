@@ -14,9 +14,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from altai_build.errors import DistrustedError, InputError, UnreachableError, describe_cause
-from altai_build.model.build import BUILD_LOG
+from altai_build.model.build import BUILD_LOG, BuildStep
 from altai_build.model.cluster import ClusterSettings
-from altai_build.pipeline.build.dask_jobs import JobWriter, find_offer, make_lost_result, read_result
+from altai_build.pipeline.build.dask_jobs import ASKING, JobWriter, find_offer, make_lost_result, read_result
 from altai_build.pipeline.build.executor import JobHandle
 from altai_build.pipeline.run import Run
 from altai_build.stages.build.environment import BuildEnvironment
@@ -169,10 +169,13 @@ class DaskExecutor:
             token=sent.served.token,
             description=sent.description,
         )
-        key = f"altai-build-{self._run_id}-{handle}-{sent.tries}"
+        asks = sent.job.request.step is not BuildStep.PACKAGES
+        # Dask notes how long tasks take by the words that their keys begin with.
+        key = f"altai-{'question' if asks else 'build'}-{self._run_id}-{handle}-{sent.tries}"
         self._sent[key] = handle, sent
         avoided = sent.failed_on | {worker for worker, count in self._faults.items() if count >= MOST_FAULTS}
-        self._client.submit(key, encode(task), self._offers[sent.job.target], sent.priority, avoided)
+        offer = self._offers[sent.job.target] + (ASKING if asks else "")
+        self._client.submit(key, encode(task), offer, sent.priority, avoided)
 
     def _handle(self, event: Event) -> tuple[JobHandle, JobResult] | None:
         """The result that an event brings; None for one that brings none, or after which a job is sent again."""
@@ -253,7 +256,11 @@ class DaskExecutor:
 
     def _count_slots(self) -> int:
         wanted = set(self._offers.values())
-        return sum(worker.slots for worker in self._client.workers if wanted & set(worker.offers))
+        return sum(
+            worker.slots
+            for worker in self._client.workers
+            if any(offer + ASKING in worker.offers for offer in wanted.intersection(worker.offers))
+        )
 
     def _wait_for_workers(self) -> None:
         """Wait until a worker can build for one of the targets. Raises InputError where all are of other versions."""
@@ -271,7 +278,10 @@ class DaskExecutor:
         why = "\n".join(
             [
                 *(f"needed: {offer}" for offer in sorted(set(self._offers.values()))),
-                *(f"{worker.name} offers: {'; '.join(worker.offers)}" for worker in others[:10]),
+                *(
+                    f"{worker.name} offers: {'; '.join(offer for offer in worker.offers if not offer.endswith(ASKING))}"
+                    for worker in others[:10]
+                ),
             ]
         )
         if others and not self._sent:

@@ -33,6 +33,8 @@ from altai_build.tools.mock.config import MockConfig
 from altai_build.tools.solver.package_files import fetch_resolved_packages
 from altai_build.tools.solver.pool import ResolvedPackage
 
+# Behind the name of an offer: as many jobs that ask what a build requires, beside the builds.
+ASKING = ", questions"
 # Bytes: it only helps to explain a failure.
 _LONGEST_GOOD_LOG = 8 << 20
 FindFile = Callable[[], Path]

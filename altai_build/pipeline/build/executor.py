@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import NewType, Protocol
 
+from altai_build.model.build import BuildStep
 from altai_build.pipeline.run import Run
 from altai_build.stages.build.environment import BuildEnvironment
 from altai_build.stages.build.jobs import BuildJob, JobResult, run_job
@@ -25,7 +26,7 @@ class Executor(Protocol):
     Its methods are called by one thread.
     """
 
-    slots: int  # jobs that run at the same time; may change while they do
+    slots: int  # builds that run at the same time; may change while they do
     cpus_per_job: int  # processors that each may use
 
     @classmethod
@@ -41,6 +42,8 @@ class Executor(Protocol):
     def submit(self, job: BuildJob, priority: float = 0.0) -> JobHandle:
         """Have a job run as soon as there is a slot for it; of jobs that wait, the highest priority first.
 
+        A job that asks what a build requires (another step than `BuildStep.PACKAGES`) takes none of the slots: as many
+        of these run beside the builds.
         The priority is the time that the longest chain of builds takes which begins with this one, in seconds.
         """
 
@@ -68,6 +71,7 @@ class LocalExecutor:
         self.cpus_per_job = max(1, processors.installed() // slots)
         self._builders = {target: environment.builder for target, environment in environments.items()}
         self._pool = ThreadPoolExecutor(slots)
+        self._asking_pool = ThreadPoolExecutor(slots)
         self._numbers = itertools.count()
         self._handles: dict[Future[JobResult], JobHandle] = {}
 
@@ -81,9 +85,10 @@ class LocalExecutor:
         self._builders[target].prepare(base)
 
     def submit(self, job: BuildJob, priority: float = 0.0) -> JobHandle:
-        """Have a job run as soon as a thread is free: one has been, so that there is nothing to choose."""
+        """Have a job run as soon as a thread is free: for a build one has been, so that there is nothing to choose."""
         handle = JobHandle(next(self._numbers))
-        self._handles[self._pool.submit(run_job, job, self._builders[job.target])] = handle
+        pool = self._pool if job.request.step is BuildStep.PACKAGES else self._asking_pool
+        self._handles[pool.submit(run_job, job, self._builders[job.target])] = handle
         return handle
 
     def make_phase_reader(self, job: BuildJob) -> Callable[[], str]:
@@ -98,11 +103,14 @@ class LocalExecutor:
     def cancel(self) -> None:
         """End all child processes, then wait for the threads that waited for them."""
         process.kill_all_children()
+        self._asking_pool.shutdown(wait=False, cancel_futures=True)
         self._pool.shutdown(cancel_futures=True)
+        self._asking_pool.shutdown()
 
     def close(self) -> None:
         """End the threads."""
         self._pool.shutdown()
+        self._asking_pool.shutdown()
 
 
 class BuildNeeded(Exception):

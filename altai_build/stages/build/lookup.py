@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -105,6 +106,17 @@ def look_up_or_generate(
     return BuildLookup(resolved=resolved, cached_record=None, rpms=(), released=released, asked=asked)
 
 
+def ask_early(build: ComponentBuild, environment: BuildEnvironment, cache: BuildCache) -> Steps[None]:
+    """Ask what a build requires in the base buildroot, before what it needs is there; the answer is kept.
+
+    Nothing else depends on it: a look-up asks for what is not known then.
+    """
+    search = _BuildrootSearch(build, environment, cache, generate=True)
+    if not environment.builder.resolves_dependencies:
+        with suppress(Unsatisfiable):
+            yield from search.ask_first()
+
+
 def _list_records(
     step: BuildStep,
     build: ComponentBuild,
@@ -155,6 +167,10 @@ class _BuildrootSearch:
         if _are_generated(requires):
             resolved, _ = yield from self._settle(BuildStep.GENERATED_REQUIRES, resolved)
         return resolved
+
+    def ask_first(self) -> Steps[None]:
+        """The first question of a search."""
+        yield from self._ask(BuildStep.SPEC_REQUIRES, self._resolve(()))
 
     def _settle(
         self, step: BuildStep, resolved: ResolvedBuild

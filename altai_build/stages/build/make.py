@@ -60,7 +60,6 @@ def run_builder(
     with scratch_directory(cache.workspace.builds, ".new") as scratch:
         scratch.chmod(0o755)  # builders work as other users
         result_dir = make_directory(scratch / "result")
-        started = time.monotonic()
         result = yield BuildJob(
             target=environment.target.name,
             request=BuildRequest(
@@ -77,6 +76,8 @@ def run_builder(
             buildroot=resolved.buildroot,
         )
         outcome = result.outcome
+        # The job may have waited for a slot.
+        started = time.monotonic() - outcome.seconds
         if outcome.failure is not None:
             unexpected = describe_unexpected_packages(resolved.buildroot, outcome.buildroot)
             if step is BuildStep.PACKAGES and outcome.is_conclusive and not unexpected:

@@ -42,7 +42,8 @@ class _Child:
         workers = [
             {
                 "name": str(worker["name"]),
-                "slots": int(worker["nthreads"]),
+                # It offers each of its resources as often as it has slots.
+                "slots": int(max(worker["resources"].values(), default=0)),
                 "offers": sorted(map(str, worker["resources"])),
             }
             for worker in identity["workers"].values()

@@ -35,7 +35,9 @@ class WorkerOptions:
 
     name: str
     slots: int
-    offers: Sequence[str]  # names of resources, each as often as there are slots
+    offers: Sequence[
+        str
+    ]  # names of resources, each as often as there are slots; a build takes one, a question another
     host: str  # at which scheduler and other workers reach it; "": the address that leads to the scheduler
     folder: Path  # for Dask's own files
     reconnect: float = 0.0  # seconds in which it tries to reach a scheduler that was lost
@@ -77,8 +79,8 @@ def forget_environment() -> None:
 class _BuildThreads(ThreadPoolExecutor):
     """Runs tasks; when Dask closes its worker for whatever reason, the builds end first."""
 
-    def __init__(self, slots: int, stop: Callable[[], None]) -> None:
-        super().__init__(slots, thread_name_prefix="build")
+    def __init__(self, threads: int, stop: Callable[[], None]) -> None:
+        super().__init__(threads, thread_name_prefix="build")
         self._stop = stop
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -122,7 +124,7 @@ async def _connect(
     try:
         return await kind(
             address,
-            nthreads=options.slots,
+            nthreads=2 * options.slots,
             name=options.name,
             resources=dict.fromkeys(options.offers, options.slots),
             host=options.host or ("127.0.0.1" if is_loopback(host) else None),
@@ -131,7 +133,7 @@ async def _connect(
             memory_limit=0,
             death_timeout=CONNECT_TIMEOUT,
             dashboard=False,
-            executor=_BuildThreads(options.slots, stop),
+            executor=_BuildThreads(2 * options.slots, stop),
         )
     except (OSError, TimeoutError, asyncio.TimeoutError) as error:
         raise UnreachableError(

@@ -18,6 +18,7 @@ from altai_build.ledger import Ledger
 from altai_build.model.cluster import ClusterSettings
 from altai_build.model.component_status import ComponentStatus
 from altai_build.pipeline.build import dask_executor
+from altai_build.pipeline.build.dask_jobs import ASKING
 from altai_build.pipeline.build.job_runner import JobRunner
 from altai_build.pipeline.build.run import BuildRun
 from altai_build.tools.dask.client import Done, Event, Failed, Killed, SchedulerLost, Worker
@@ -37,7 +38,7 @@ class PlayedScheduler:
 
     runner: JobRunner
     play: Play | None = None
-    offers: tuple[str, ...] = (OFFER,)
+    offers: tuple[str, ...] = (OFFER, OFFER + ASKING)
     address: str = "tcp://127.0.0.1:8786"
     host: str = "127.0.0.1"
     events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
@@ -51,7 +52,7 @@ class PlayedScheduler:
         return (Worker(name="w", slots=2, offers=self.offers),) if self.offers else ()
 
     def submit(self, key: str, message: bytes, offer: str, priority: float, avoided: Collection[str]) -> None:
-        assert offer == OFFER
+        assert offer == (OFFER + ASKING if key.startswith("altai-question-") else OFFER)
         self.avoided.append(set(avoided))
         self.messages.append(message)
         self.priorities.append(priority)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from altai_build.errors import BuildError, InputError
-from altai_build.model.build import BuildResult, FailureKind
+from altai_build.model.build import BuildResult, BuildStep, FailureKind
 from altai_build.model.component_status import ComponentStatus
 from altai_build.model.order import OrderedComponent, compute_order
 from altai_build.pipeline.build import schedule
@@ -30,6 +30,10 @@ def result(build: Any, status: ComponentStatus, reason: str = "", **more: Any) -
     rpm: Any = SimpleNamespace(path=Path(f"{build.component}.rpm"), header=header)
     rpms = (rpm,) if status in (BUILT, REUSED) else ()
     return BuildResult(build.component, build.commit, status, reason, rpms=rpms, **more)
+
+
+def job_of(component: str, step: BuildStep = BuildStep.PACKAGES) -> Any:
+    return SimpleNamespace(request=SimpleNamespace(component=component, result_dir=Path(), step=step))
 
 
 def succeed(build: Any) -> BuildResult:
@@ -60,7 +64,9 @@ class StubExecutor:
     cpus_per_job: int = 1
     started: list[str] = field(default_factory=list)
     priorities: list[float] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
     running: list[tuple[JobHandle, str]] = field(default_factory=list)
+    builds: set[JobHandle] = field(default_factory=set)
     most_running: int = 0
     cancelled: bool = False
     error: Exception | None = None
@@ -68,18 +74,26 @@ class StubExecutor:
     def make_phase_reader(self, job: Any) -> Callable[[], str]:
         return lambda: ""
 
-    def submit(self, job: Any, priority: float) -> JobHandle:
+    def submit(self, job: Any, priority: float = 0.0) -> JobHandle:
         self.priorities.append(priority)
-        handle = JobHandle(len(self.started))
+        handle = JobHandle(len(self.started) + len(self.asked))
+        if job.request.step is not BuildStep.PACKAGES:
+            self.asked.append(job.request.component)
+            # Questions are short: they end before builds.
+            self.running.insert(len(self.running) - len(self.builds), (handle, job.request.component))
+            return handle
         self.started.append(job.request.component)
+        self.builds.add(handle)
         self.running.append((handle, job.request.component))
-        self.most_running = max(self.most_running, len(self.running))
+        self.most_running = max(self.most_running, len(self.builds))
         return handle
 
     def wait(self) -> list[tuple[JobHandle, str]]:
         if self.error is not None:
             raise self.error
-        return [self.running.pop(0)]
+        handle, name = self.running.pop(0)
+        self.builds.discard(handle)
+        return [(handle, name)]
 
     def cancel(self) -> None:
         self.cancelled = True
@@ -117,13 +131,16 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
         has_no_name_conflict: Callable[[BuildResult], bool] = lambda result: True,
         watch: NeedsWatch | None = None,
         previous: Schedule | None = None,
+        asks: bool = False,
     ) -> dict[str, BuildResult]:
         def build_or_reuse(build: Any, environment: Any, cache: Any) -> Any:
             local[build.component] = [rpm.path.stem for rpm in build.local]
             if build.component in reused:
                 return result(build, REUSED)
             try:
-                yield SimpleNamespace(request=SimpleNamespace(component=build.component, result_dir=Path()))
+                if asks:
+                    yield job_of(build.component, BuildStep.SPEC_REQUIRES)
+                yield job_of(build.component)
             finally:
                 closed.append(build.component)
             return (plays or {}).get(build.component, succeed)(build)
@@ -133,6 +150,12 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
             return SimpleNamespace(path=Path("x.src.rpm"), sha256="")
 
         monkeypatch.setattr(schedule, "build_or_reuse", build_or_reuse)
+
+        def ask_early(build: Any, environment: Any, cache: Any) -> Any:
+            if asks:
+                yield job_of(f"early {build.component}", BuildStep.SPEC_REQUIRES)
+
+        monkeypatch.setattr(schedule, "ask_early", ask_early)
         monkeypatch.setattr(schedule, "component_target", lambda config, sourced: SimpleNamespace(name="t"))
         monkeypatch.setattr(schedule, "read_header", lambda path: None)
         names = [name for name in needs if name not in unavailable]
@@ -193,6 +216,24 @@ def test_no_more_builds_run_than_there_are_slots(stage: Stage) -> None:
     stage.executor.slots = 3
     stage.run({f"c{number}": [] for number in range(10)})
     assert (stage.executor.most_running, len(stage.executor.started)) == (3, 10)
+
+
+def test_while_builds_run_others_are_prepared_and_asked_early(stage: Stage) -> None:
+    stage.executor.slots = 2
+    needs = {"a": [], "b": [], "c": [], "d": [], "e": [], "last": ["c"]}
+    assert set(stage.statuses(needs, seconds={"a": 9.0, "b": 8.0, "c": 7.0}, asks=True).values()) == {BUILT}
+    assert stage.executor.started == ["a", "b", "c", "d", "e", "last"] and stage.executor.most_running == 2
+    assert stage.executor.asked[:2] == ["a", "b"]
+    assert stage.executor.asked.index("early last") < stage.executor.asked.index("last")
+    assert sorted(name for name in stage.executor.asked if "early" not in name) == sorted(needs)
+
+
+def test_a_prepared_build_gets_what_others_reveal(stage: Stage) -> None:
+    """Its preparation is repeated with the package that it needs."""
+    stage.executor.slots = 1
+    rows = stage.run({"six": [], "user": []}, seconds={"six": 9.0}, watch=watch({"user": "six"}), asks=True)
+    assert stage.local["user"] == ["six"] and set(rows) == {"user", "six"}
+    assert stage.executor.asked.count("user") == 2 and not stage.schedules[0].overtaken
 
 
 def test_a_reused_build_takes_no_slot(stage: Stage) -> None:
@@ -278,7 +319,8 @@ def test_an_error_cancels_everything_that_runs(stage: Stage) -> None:
     with pytest.raises(InputError, match="the machine is broken"):
         stage.run({"a": [], "b": [], "c": []})
     assert stage.executor.cancelled
-    assert sorted(stage.closed) == ["a", "b"]
+    # One more was prepared.
+    assert sorted(stage.closed) == ["a", "b", "c"]
 
 
 def watch(requires: Mapping[str, str]) -> NeedsWatch:
