@@ -61,6 +61,6 @@ def test_what_it_says_of_itself(
     assert list_form_errors("worker", answer) == []
     [offer] = answer["offers"]
     assert (answer["name"], answer["slots"]) == ("w", 3) and offer.endswith(", host 1, aarch64")
-    assert (given[0].slots, list(given[0].offers), given[0].name) == (3, [offer], "w")
+    assert (given[0].slots, list(given[0].offers), given[0].name) == (3, [offer, f"{offer}, questions"], "w")
     call(tmp_path, *words)
     assert capsys.readouterr().out == f"w: 3 slots\n  {offer}\n"

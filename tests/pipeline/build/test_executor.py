@@ -6,15 +6,18 @@ import itertools
 import multiprocessing
 import os
 import pickle
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from altai_build.model.build import BuildRequest
+from altai_build.model.build import BuildOutcome, BuildRequest, BuildStep, FailureKind
 from altai_build.model.component_status import ComponentStatus
 from altai_build.pipeline.build import toolchains
 from altai_build.pipeline.build.builders import BUILDERS
@@ -148,6 +151,28 @@ def test_processors_are_shared_between_the_slots(monkeypatch: pytest.MonkeyPatch
         executor = LocalExecutor({}, slots)
         assert (executor.slots, executor.cpus_per_job) == (slots, cpus)
         executor.close()
+
+
+def test_questions_take_no_slot(tmp_path: Path) -> None:
+    answered = threading.Event()
+
+    class Builder:
+        def build(self, request: BuildRequest, buildroot: Buildroot) -> BuildOutcome:
+            if request.step is BuildStep.PACKAGES:
+                assert answered.wait(30)
+            answered.set()
+            return BuildOutcome(FailureKind.BUILD, (), None, request.step.value, 0.0, ())
+
+    environment: Any = SimpleNamespace(builder=Builder())
+    executor = LocalExecutor({"t": environment}, 1)
+    build = sleeping_job(tmp_path)
+    question = replace(build, request=replace(build.request, step=BuildStep.SPEC_REQUIRES))
+    handles = [executor.submit(build), executor.submit(question)]
+    ended: dict[JobHandle, str] = {}
+    while len(ended) < 2:
+        ended.update((handle, result.outcome.reason) for handle, result in executor.wait())
+    assert [ended[handle] for handle in handles] == ["build", "spec-requires"]
+    executor.close()
 
 
 def test_what_is_not_known_is_not_built(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from altai_build.stages.build import lookup
 from altai_build.stages.build.cache import BuildCache
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
 from altai_build.stages.build.jobs import run_job, run_steps
-from altai_build.stages.build.lookup import UnknownBuildRequires, compute_question, look_up_build
+from altai_build.stages.build.lookup import UnknownBuildRequires, ask_early, compute_question, look_up_build
 from altai_build.stages.build.run import build_or_reuse
 from altai_build.tools.chroot.resolver import Buildroot, BuildrootResolver
 from altai_build.tools.files import sha256_file
@@ -169,6 +169,20 @@ def test_macros_of_the_buildroot_decide_what_is_required(
     found = look_up_build(build_of(srpm), asking, cache)
     assert found.cached_record is not None and found.cached_record.key == key
     assert {one.nevra.name for one in found.resolved.buildroot.extra} == {"base-tool", "base-more"}
+
+
+def test_an_early_answer_is_not_asked_for_again(
+    tmp_path: Path, environment: BuildEnvironment, cache: BuildCache
+) -> None:
+    build = build_of(make_srpm(tmp_path / "srpm", "lib"))
+    asking = replace(environment, builder=MacroBuilder(environment.definition.settings))
+    MacroBuilder.steps.clear()
+    for _ in range(2):
+        # What it needs is not there yet.
+        run_steps(ask_early(build, asking, cache), lambda job: run_job(job, asking.builder))
+    assert MacroBuilder.steps == ["spec-requires"]
+    finish(replace(build, local=(local(build_rpm(tmp_path / "lib", "lib").binary),)), asking, cache)
+    assert MacroBuilder.steps == ["spec-requires"] * 2 + ["build"]
 
 
 def test_a_spec_that_asks_for_other_packages_each_time_fails(
