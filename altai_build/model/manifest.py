@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from altai_build.errors import InputError
@@ -98,7 +99,22 @@ def _build_to_json(build: BuildRecord) -> dict[str, Any]:
 
 
 def manifest_from_json(text: str, *, where: str = MANIFEST_NAME) -> Manifest:
-    """Read a manifest. Raises InputError with the place (`where` and the path of keys) of the first error."""
+    """Read a manifest. Raises InputError with the place (`where` and the path of keys) of the first error.
+
+    A text that was read lately is not read again: making a release asks for that of the previous one ten times.
+    """
+    try:
+        return _read_lately(text)
+    except InputError:
+        return _read_manifest(text, where)
+
+
+@lru_cache(maxsize=2)
+def _read_lately(text: str) -> Manifest:
+    return _read_manifest(text, MANIFEST_NAME)
+
+
+def _read_manifest(text: str, where: str) -> Manifest:
     try:
         document = parse_json(text)
     except ValueError as error:

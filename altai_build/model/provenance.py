@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from altai_build.model.srpm_making import SrpmMaking
@@ -28,6 +29,9 @@ BUILDER_ID = "urn:altai-build:builder"
 _DIGEST_LENGTHS = {"sha256": (64,), "gitCommit": (40, 64)}
 _HEX = re.compile(r"[0-9a-f]+")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
+# In place of the materials of a statement, and what stands before each of them.
+_MATERIALS_MARK = "materials-7c2e9a41d0b65f38"
+_MATERIALS_INDENT = 8 * " "
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 
 
@@ -60,12 +64,12 @@ class Provenance:
     def to_json(self) -> str:
         """The statement's text; equal provenance is equal text."""
         made_with = {"sourcePackage": dict(self.made_with)} if self.made_with is not None else {}
-        predicate = {
+        predicate: dict[str, Any] = {
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
                 "externalParameters": dict(self.parameters),
                 "internalParameters": {"buildKey": self.key, **made_with},
-                "resolvedDependencies": [material.to_json() for material in self.materials],
+                "resolvedDependencies": [_MATERIALS_MARK] if self.materials else [],
             },
             "runDetails": {
                 "builder": {"id": BUILDER_ID, "version": {"altai-build": self.tool_version}},
@@ -79,7 +83,16 @@ class Provenance:
             "predicateType": PREDICATE_TYPE,
             "predicate": predicate,
         }
-        return json.dumps(document, indent=2, sort_keys=True) + "\n"
+        text = json.dumps(document, indent=2, sort_keys=True) + "\n"
+        materials = (",\n" + _MATERIALS_INDENT).join(map(_format_material, self.materials))
+        return text.replace(json.dumps(_MATERIALS_MARK), materials)
+
+
+@lru_cache(maxsize=1 << 16)
+def _format_material(material: ResourceDescriptor) -> str:
+    """A material as it stands in a statement. Most statements of a release have the same packages of buildroots."""
+    text = json.dumps(material.to_json(), indent=2, sort_keys=True)
+    return text.replace("\n", "\n" + _MATERIALS_INDENT)
 
 
 def find_statement_errors(document: object) -> list[str]:

@@ -117,6 +117,13 @@ class ReleaseView:
         view.__dict__["digests"] = {**self.digests, **view._hash_files(new_files)}
         return view
 
+    def find_unchanged_digests(self) -> dict[str, str]:
+        """The SHA-256 of the files of a release without checksums that have not changed since it was looked at."""
+        now = ReleaseView(self.directory, ()).file_stats
+        return {
+            name: self.digests[name] for name, stats in self._initial_stats.items() if now.get(name) == stats
+        }
+
     @cached_property
     def tree(self) -> dict[str, os.stat_result]:
         """The status of every file, link and folder, by its path in the release."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from altai_build.errors import InputError
 from altai_build.model.compat import Compat
@@ -140,16 +142,24 @@ def compose(directory: Path, contents: ReleaseContents, key: SigningKey) -> Mani
     return manifest
 
 
-def sign_checksums(directory: Path, key: SigningKey, manifest: Manifest | None = None) -> None:
+def sign_checksums(
+    directory: Path,
+    key: SigningKey,
+    manifest: Manifest | None = None,
+    *,
+    digests: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Write and sign SHA256SUMS over every file in `directory`; no file may change afterwards.
 
     With `manifest`, its packages are not hashed again: they get the checksums of the manifest and the metadata, which
-    every verification compares with the files.
+    every verification compares with the files. `digests` are those of files that a verification has hashed and that
+    have not changed since.
     """
     for name in (CHECKSUMS_NAME, f"{CHECKSUMS_NAME}.asc"):
         (directory / name).unlink(missing_ok=True)
     files = sorted(entry.path for entry in walk_tree(directory) if not entry.is_folder)
-    known = {package.path: package.sha256 for package in manifest.packages} if manifest else {}
+    packages = {package.path: package.sha256 for package in manifest.packages} if manifest else {}
+    known = {**digests, **packages}
 
     def compute_digest(path: str) -> str:
         return known.get(path) or sha256_file(directory / path)

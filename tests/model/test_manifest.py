@@ -332,3 +332,11 @@ def test_a_missing_key_is_reported_as_missing() -> None:
     with pytest.raises(InputError) as caught:
         manifest_from_json(json.dumps(document))
     assert caught.value.why == "packages[0].sha256: is missing"
+
+
+def test_a_text_is_read_once_and_errors_name_their_own_file() -> None:
+    text = manifest_to_json(MANIFEST)
+    assert manifest_from_json(text) is manifest_from_json(text, where="elsewhere")
+    for where in ("one", "two"):
+        with pytest.raises(InputError, match=f"{where} is not a release manifest"):
+            manifest_from_json("{}", where=where)

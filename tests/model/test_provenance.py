@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -43,6 +44,18 @@ def test_a_statement_leaves_out_what_is_unknown_and_breaks_no_rule() -> None:
     ]
     assert document["predicate"]["runDetails"]["builder"]["version"] == {"altai-build": "1.0"}
     assert document["predicate"]["buildDefinition"]["internalParameters"] == {"buildKey": "build key"}
+
+
+@pytest.mark.parametrize(
+    "materials", [(), PROVENANCE.materials, (*PROVENANCE.materials, ResourceDescriptor())]
+)
+def test_the_text_of_a_statement_is_sorted_and_indented(materials: tuple[ResourceDescriptor, ...]) -> None:
+    """Statements that earlier versions signed have this form: another one would be signed again for each package."""
+    provenance = replace(PROVENANCE, materials=materials)
+    document = json.loads(provenance.to_json())
+    listed = document["predicate"]["buildDefinition"]["resolvedDependencies"]
+    assert listed == [material.to_json() for material in materials]
+    assert provenance.to_json() == json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
 @pytest.mark.parametrize(

@@ -125,3 +125,14 @@ DAY = date(2020, 12, 31)
 )
 def test_a_signature_is_assessed(check: SignatureCheck | str, messages: list[tuple[str, Severity]]) -> None:
     assert assess_signature(check) == messages
+
+
+def test_only_files_that_are_as_they_were_have_known_digests(release: Path) -> None:
+    view = ReleaseView(release, (), is_signed=False)
+    digests = dict(view.digests)
+    assert view.find_unchanged_digests() == digests
+    (release / "release.json").write_text("{}")
+    (release / "release.json.asc").unlink()
+    (release / "new").write_text("")
+    gone = {"release.json", "release.json.asc"}
+    assert gone < digests.keys() and view.find_unchanged_digests().keys() == digests.keys() - gone

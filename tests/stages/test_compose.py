@@ -218,6 +218,13 @@ def test_the_checksums_of_packages_come_from_the_manifest(materials: Materials, 
     }
 
 
+def test_what_a_verification_has_hashed_is_not_hashed_again(materials: Materials, tmp_path: Path) -> None:
+    release = make_release(tmp_path / "1.0.2", materials, make_release_contents(materials))
+    with signing_key(materials.ours) as key:
+        sign_checksums(release, key, digests={"release.json": "0" * 64})
+    assert f"{'0' * 64}  release.json" in (release / "SHA256SUMS").read_text().splitlines()
+
+
 def test_a_report_written_before_the_checksums_is_in_them(materials: Materials, tmp_path: Path) -> None:
     release = tmp_path / "1.0.2"
     release.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -106,10 +107,7 @@ def plan_release(
         target=run.config.get_target(),
         build_plan=build_plan,
         lock=lock,
-        change_status={
-            sourced.component.name: _describe_change(run, sourced, previous)
-            for sourced in build_plan.discovery.sourced
-        },
+        change_status=_describe_changes(run, build_plan.discovery.sourced, previous),
         follows=choose_followed_releases(
             releases, published, previous.version if previous else None, run.reporter.warn
         ),
@@ -173,23 +171,36 @@ def _list_definition_files(run: Run) -> list[Path]:
     return [*files, lock_path(run)]
 
 
-def _describe_change(run: Run, sourced: ComponentSource, previous: Manifest | None) -> str:
-    """How a component's commit compares with the previous release; warns when yum may not update to it."""
-    component = sourced.component
+def _describe_changes(
+    run: Run, sourced: Sequence[ComponentSource], previous: Manifest | None
+) -> dict[str, str]:
+    """Component → how its commit compares with the previous release; warns when yum may not update to it."""
     if previous is None:
-        return "new: there is no previous release"
-    pins = {
-        package.origin.commit: package.origin.url if isinstance(package.origin, ComponentOrigin) else None
-        for package in previous.packages
-        if isinstance(package.origin, (ComponentOrigin, SpecOrigin)) and package.origin.path == component.path
+        return {one.component.name: "new: there is no previous release" for one in sourced}
+    pins: dict[str, dict[str, str | None]] = {}
+    for package in previous.packages:
+        origin = package.origin
+        if isinstance(origin, (ComponentOrigin, SpecOrigin)):
+            url = origin.url if isinstance(origin, ComponentOrigin) else None
+            pins.setdefault(origin.path, {})[origin.commit] = url
+    return {
+        one.component.name: _describe_change(run, one, pins.get(one.component.path, {}), previous.version)
+        for one in sourced
     }
+
+
+def _describe_change(
+    run: Run, sourced: ComponentSource, pins: Mapping[str, str | None], previous: str
+) -> str:
+    """How a component's commit compares with those in the release `previous`, which have these URLs."""
+    component = sourced.component
     if not pins:
-        return f"new: not in {previous.version}"
+        return f"new: not in {previous}"
     if component.commit in pins:
-        return f"same commit as in {previous.version}"
+        return f"same commit as in {previous}"
     old = require_commit(min(pins))
     change = compare_pins(run, sourced, old, url=pins[old])
-    text = _PIN_CHANGE_TEXTS[change.direction].format(version=previous.version, old=old[:7])
+    text = _PIN_CHANGE_TEXTS[change.direction].format(version=previous, old=old[:7])
     if change.direction is not PinDirection.FORWARD:
         run.reporter.warn(f"{component.name}: {text}")
     return text

@@ -131,7 +131,7 @@ def make_release(run: Run, plan: ReleasePlan, passphrase: Passphrase) -> Release
                     upgrades=upgrades,
                 )
                 write_report(directory, report)
-                sign_checksums(directory, key, manifest)
+                sign_checksums(directory, key, manifest, digests=staged.view.find_unchanged_digests())
                 make_tree_public(directory)
                 verification = verify_checksums(staged)
             _refuse_to_publish(verification.findings, plan.version)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from altai_build import __version__
@@ -90,7 +90,7 @@ def _digest(component: Component, info: SpecInfo, settings: SrpmSettings) -> str
         component.path,
         component.commit,
         component.spec,
-        asdict(info),
+        repr(info),
         sorted(settings.macros.items()),
         settings.arch,
         settings.release_template,
