@@ -186,6 +186,14 @@ class App(NamedTuple):
         from altai_build.tools.progress import ProgressReporter, may_animate
 
         workspace = self.get_workspace()
+        cluster = self.get_cluster(config.cluster) if self.executor == "dask" else None
+        if builds and cluster is not None:
+            from altai_build.pipeline.build.executors import find_executor
+            from altai_build.tools.dask.address import check_scheduler
+
+            # Not after the source packages of all components.
+            find_executor(self.executor)
+            check_scheduler(cluster)
         if builds:
             from altai_build.pipeline.build.builders import makes_buildroots
 
@@ -206,7 +214,7 @@ class App(NamedTuple):
             jobs=self.jobs,
             builder=self.builder,
             executor=self.executor,
-            cluster=self.get_cluster(config.cluster) if self.executor == "dask" else None,
+            cluster=cluster,
             reporter=reporter,
             dependants=RebuildPolicy(dependants) if dependants else None,
             max_download=int(parse_size(self.max_download)),

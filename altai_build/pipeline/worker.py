@@ -20,6 +20,8 @@ from altai_build.workspace import Workspace
 
 # What builds for others must not be near: a workspace in which releases are signed.
 _KEYRING = "gnupg"
+# Seconds that builds which are stopped have to remove their files.
+_CLEAN_UP = 10.0
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def serve_builds(
             run_worker(settings.cluster, options, runner.run, runner.stop, announce)
         finally:
             process.kill_all_children()
+            runner.wait(_CLEAN_UP)
 
 
 def default_name() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.cli.app import change_directory
-from altai_build.errors import InputError
+from altai_build.errors import AltaiError, InputError
 from altai_build.model.package_fingerprint import RebuildPolicy
 from tests.kit.cli import make_app
 
@@ -125,6 +125,16 @@ def test_the_workspace_is_beside_the_definition_or_where_the_option_says(tmp_pat
     beside = make_app(clone, config_file=str(file)).get_workspace().root
     assert beside == tmp_path / "definitions" / ".altai-build"
     assert make_app(clone, workspace_dir=str(tmp_path / "ws")).get_workspace().root == tmp_path / "ws"
+
+
+def test_a_cluster_that_cannot_be_used_is_said_before_anything_is_done(tmp_path: Path) -> None:
+    write_definition(make_repository(tmp_path))
+    for scheduler, text in (("", "needs a scheduler"), ("http://127.0.0.1:1", "is not the address")):
+        app = make_app(tmp_path)._replace(executor="dask", scheduler=scheduler)
+        with pytest.raises(AltaiError, match=text):
+            app.create_run(app.load_config())
+        # What builds nothing does not need one.
+        assert app.create_run(app.load_config(), builds=False).executor == "dask"
 
 
 def test_a_run_has_the_options_and_one_log(tmp_path: Path) -> None:

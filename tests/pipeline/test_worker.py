@@ -10,6 +10,7 @@ from altai_build.errors import InputError
 from altai_build.model.cluster import ClusterSettings
 from altai_build.pipeline import worker
 from altai_build.pipeline.build.builders import BUILDERS
+from altai_build.pipeline.build.job_runner import JobRunner
 from altai_build.pipeline.worker import WorkerSettings, default_name, serve_builds
 from altai_build.workspace import Workspace
 
@@ -30,6 +31,15 @@ def test_a_workspace_with_keys_is_refused(tmp_path: Path) -> None:
     (tmp_path / "gnupg").mkdir()
     with pytest.raises(InputError, match="has signing keys"):
         serve_builds(Workspace(tmp_path), settings(1), print, print)
+
+
+def test_what_a_stopped_worker_builds_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BUILDERS, "host", "tests.kit.builders:HostBuilder")
+    waited: list[float] = []
+    monkeypatch.setattr(JobRunner, "wait", lambda runner, seconds: waited.append(seconds))
+    monkeypatch.setattr(worker, "run_worker", lambda *_: None)
+    serve_builds(Workspace(tmp_path), settings(1), print, lambda offers: None)
+    assert waited == [10.0]
 
 
 def test_processors_are_shared_between_the_slots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,14 @@ from altai_build.stages.build.environment import BuildEnvironment
 from altai_build.stages.build.jobs import BuildJob, JobResult
 from altai_build.stages.build.phase import make_phase_reader
 from altai_build.tools.chroot.resolver import Buildroot
-from altai_build.tools.dask.address import find_own_address, make_tls_context, parse_listen
+from altai_build.tools.dask.address import (
+    INSECURE_OPTION,
+    check_scheduler,
+    find_own_address,
+    is_loopback,
+    make_tls_context,
+    parse_listen,
+)
 from altai_build.tools.dask.client import Done, Event, Failed, Killed, SchedulerClient
 from altai_build.tools.dask.file_server import FileServer
 from altai_build.tools.dask.messages import Answer, FileReference, Task, decode, encode
@@ -39,6 +46,8 @@ _STOP_PATIENCE = 10.0
 MOST_TRIES = 3
 # Of a worker in succession, after which others are preferred.
 MOST_FAULTS = 3
+# How many requests that were refused are reported.
+MOST_REFUSALS = 50
 _LONGEST_ANSWER = 4000
 _MOST_RESULT_BYTES = 64 << 30  # of one job, where repos.yaml sets no smaller limit
 
@@ -75,10 +84,11 @@ class DaskExecutor:
         definition = next(iter(environments.values())).definition
         scratch = stack.enter_context(scratch_directory(definition.settings.scratch, "dask"))
         scratch.chmod(0o711)  # the client's child works below it as another user
+        # Before the scheduler is asked, which takes longer.
+        self._server = _open_server(settings, reporter)
+        stack.callback(self._server.close)
         self._client = SchedulerClient(settings, scratch)
         stack.callback(self._client.close)
-        self._server = _open_server(settings, self._client)
-        stack.callback(self._server.close)
         self._descriptions = make_directory(scratch / "descriptions")
         self._offers = {name: find_offer(environment) for name, environment in environments.items()}
         self._writer = JobWriter()
@@ -89,6 +99,7 @@ class DaskExecutor:
         self._without_workers: float | None = None  # since when
         # How often a worker could not do a job, or sent a wrong result, since it did one.
         self._faults: Counter[str] = Counter()
+        self._refusals: set[str] = set()
         self._wait_for_workers()
 
     @classmethod
@@ -301,20 +312,37 @@ class DaskExecutor:
             )
 
     def _report_refusals(self) -> None:
+        """Each once, and not without end: anyone in the network can ask."""
         while self._server.refusals:
-            self._reporter.warn(f"refused a worker's request: {self._server.refusals.pop(0)}")
+            refusal = self._server.refusals.pop(0)
+            if refusal not in self._refusals and len(self._refusals) < MOST_REFUSALS:
+                self._refusals.add(refusal)
+                self._reporter.warn(f"refused a worker's request: {refusal}")
 
 
-def _open_server(settings: ClusterSettings, client: SchedulerClient) -> FileServer:
-    """The server for the files, where workers reach this machine. Raises InputError, UnreachableError."""
-    host, port = parse_listen(settings.listen) if settings.listen else (find_own_address(client.host), 0)
-    is_encrypted = client.address.startswith("tls:")
+def _open_server(settings: ClusterSettings, reporter: ProgressReporter) -> FileServer:
+    """The server for the files, where workers reach this machine. Raises UsageError, InputError, UnreachableError."""
+    address, scheduler = check_scheduler(settings)
+    host, port = parse_listen(settings.listen) if settings.listen else (find_own_address(scheduler), 0)
+    is_encrypted = address.startswith("tls:")
+    if not is_encrypted and not settings.allows_insecure and not is_loopback(host):
+        raise InputError(
+            f"workers would get files from {host} without TLS",
+            why=f"dask.listen names an address that others reach, and the scheduler {address} has no TLS",
+            todo=f"use a scheduler with TLS, or, in a network that only trusted people reach, {INSECURE_OPTION}",
+        )
     context = make_tls_context(settings.tls, for_server=True) if is_encrypted and settings.tls else None
     try:
-        return FileServer(host, port, context)
+        server = FileServer(host, port, context)
     except OSError as error:
         raise InputError(
             f"cannot listen at {host}:{port} for workers",
             why=describe_cause(error),
             todo="set dask.listen in repos.yaml to an address of this machine and a free port",
         ) from error
+    if is_loopback(server.address) and not is_loopback(scheduler):
+        reporter.warn(
+            f"workers on other machines cannot reach {server.url}: {settings.listen or scheduler} means "
+            f"{server.address} here; set dask.listen in repos.yaml to an address of this machine"
+        )
+    return server

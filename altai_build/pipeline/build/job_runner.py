@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -43,7 +44,7 @@ from altai_build.tools.dask.messages import (
     decode,
     encode,
 )
-from altai_build.tools.dask.store import FileStore
+from altai_build.tools.dask.store import FileStore, Get
 from altai_build.tools.files import link_or_copy, make_directory, scratch_directory
 from altai_build.tools.mock.config import MockConfig
 from altai_build.tools.solver.pool import ResolvedPackage
@@ -58,6 +59,7 @@ class _Fetching(threading.local):
 
     files: dict[str, FileReference] = field(default_factory=dict)  # by the checksum in their repository
     client: FileClient | None = None
+    get: Get | None = None  # from the worker's store
 
 
 @dataclass
@@ -96,6 +98,12 @@ class JobRunner:
             for thread in self._threads:
                 process.stop_thread(thread)
 
+    def wait(self, seconds: float) -> None:
+        """Wait, at most so long, until stopped jobs have removed their files."""
+        deadline = time.monotonic() + seconds
+        while self._threads and time.monotonic() < deadline:
+            time.sleep(0.02)
+
     def _answer(self, message: bytes) -> bytes:
         attempt = ""
         try:
@@ -130,9 +138,10 @@ class JobRunner:
             data = read_regular_file(scratch / "description.json", limit=LONGEST_DESCRIPTION)
             description = decode(data, Description, limit=LONGEST_DESCRIPTION, sender="the run")
             builder = self._open_builder(description)
-            job = self._receive_job(description, client, scratch)
-            with self._offer_packages(description, client):
-                result = self._build(job, builder, partial(client.send_log, attempt))
+            with self.store.hold() as get:
+                job = _receive_job(description, client, scratch, get, self.cpus)
+                with self._offer_packages(description, client, get):
+                    result = self._build(job, builder, partial(client.send_log, attempt))
             outcome = _make_outcome(result)
             for reference in outcome.files:
                 client.send_file(attempt, reference, result.folder / reference.name)
@@ -180,55 +189,55 @@ class JobRunner:
             )
         return builder
 
-    def _receive_job(self, description: Description, client: FileClient, scratch: Path) -> BuildJob:
-        """The job, with its files here."""
-
-        def place(reference: FileReference, folder: str) -> Path:
-            path = make_directory(scratch / folder) / reference.name
-            link_or_copy(self.store.get(reference, client.receive_file), path)
-            return path
-
-        result_dir = make_directory(scratch / "result")
-        request = BuildRequest(
-            component=description.component,
-            srpm=place(description.srpm, "srpm"),
-            local_rpms=tuple(place(reference, "local") for reference in description.local),
-            result_dir=result_dir,
-            source_date_epoch=description.source_date_epoch,
-            jobs=self.cpus,
-            macros=description.request_macros,
-            step=BuildStep(description.step),
-            good_log=place(description.good_log, "good") if description.good_log is not None else None,
-        )
-        buildroot = Buildroot(
-            base=tuple(map(_make_package, description.base)),
-            extra=tuple(map(_make_package, description.extra)),
-            nodocs=description.nodocs,
-            directories=description.directories,
-            files=description.files,
-        )
-        return BuildJob(target="", request=request, buildroot=buildroot)
-
     @contextmanager
-    def _offer_packages(self, description: Description, client: FileClient) -> Iterator[None]:
+    def _offer_packages(self, description: Description, client: FileClient, get: Get) -> Iterator[None]:
         """Let the builder fetch the packages of this job, in this thread."""
         self._fetching.files = {
             package.checksum: package.file for package in (*description.base, *description.extra)
         }
-        self._fetching.client = client
+        self._fetching.client, self._fetching.get = client, get
         try:
             yield
         finally:
-            self._fetching.files, self._fetching.client = {}, None
+            self._fetching.files, self._fetching.client, self._fetching.get = {}, None, None
 
     def _fetch_packages(self, packages: Sequence[ResolvedPackage]) -> list[Path]:
         """The files of packages that a root lacks, under their own names."""
-        client = self._fetching.client
-        assert client is not None
-        return [
-            self.store.get(self._fetching.files[str(package.checksum)], client.receive_file)
-            for package in packages
-        ]
+        client, get = self._fetching.client, self._fetching.get
+        assert client is not None and get is not None
+        return [get(self._fetching.files[str(package.checksum)], client.receive_file) for package in packages]
+
+
+def _receive_job(
+    description: Description, client: FileClient, scratch: Path, get: Get, cpus: int
+) -> BuildJob:
+    """The job, with its files here."""
+
+    def place(reference: FileReference, folder: str) -> Path:
+        path = make_directory(scratch / folder) / reference.name
+        link_or_copy(get(reference, client.receive_file), path)
+        return path
+
+    result_dir = make_directory(scratch / "result")
+    request = BuildRequest(
+        component=description.component,
+        srpm=place(description.srpm, "srpm"),
+        local_rpms=tuple(place(reference, "local") for reference in description.local),
+        result_dir=result_dir,
+        source_date_epoch=description.source_date_epoch,
+        jobs=cpus,
+        macros=description.request_macros,
+        step=BuildStep(description.step),
+        good_log=place(description.good_log, "good") if description.good_log is not None else None,
+    )
+    buildroot = Buildroot(
+        base=tuple(map(_make_package, description.base)),
+        extra=tuple(map(_make_package, description.extra)),
+        nodocs=description.nodocs,
+        directories=description.directories,
+        files=description.files,
+    )
+    return BuildJob(target="", request=request, buildroot=buildroot)
 
 
 def list_offers(builder: str, workspace: Workspace) -> dict[str, list[str]]:

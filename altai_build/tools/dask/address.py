@@ -59,29 +59,46 @@ def is_loopback(host: str) -> bool:
 
 
 def parse_listen(text: str) -> tuple[str, int]:
-    """Host and port of HOST or HOST:PORT; port 0 where none is given. Raises InputError."""
+    """Host and port of HOST or HOST:PORT; port 0 where none is given. Raises InputError.
+
+    An address that means all of this machine means nothing to a worker.
+    """
     match = _PLACE.fullmatch(text)
-    if match is None or int(match[2] or 0) > 65535:
+    if match is None or int(match[2] or 0) > 65535 or _is_unspecified(match[1]):
         raise InputError(
-            f"{text!r} is neither HOST nor HOST:PORT", todo="write the name or address of this machine"
+            f"{text!r} is neither HOST nor HOST:PORT at which workers reach this machine",
+            todo="write the name or an address of this machine",
         )
     return match[1].strip("[]"), int(match[2] or 0)
 
 
+def _is_unspecified(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_unspecified
+    except ValueError:
+        return False
+
+
 def find_own_address(towards: str) -> str:
     """The address of this machine on the way to a host. Raises UnreachableError where no way leads there."""
+    causes = []
     try:
-        family, kind, protocol, _, place = socket.getaddrinfo(towards, 9, type=socket.SOCK_DGRAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            # Nothing is sent: the kernel chooses the way.
-            probe.connect(place)
-            return str(probe.getsockname()[0])
-    except OSError as error:
-        raise UnreachableError(
-            f"the scheduler's host {towards} cannot be reached",
-            why=describe_cause(error),
-            todo="check the address, the network and the name service of this machine",
-        ) from error
+        for family, kind, protocol, _, place in socket.getaddrinfo(towards, 9, type=socket.SOCK_DGRAM):
+            try:
+                with socket.socket(family, kind, protocol) as probe:
+                    # Nothing is sent: the kernel chooses the way.
+                    probe.connect(place)
+                    return str(probe.getsockname()[0])
+            except OSError as error:
+                # A name may have an address of a kind that this machine has no way for.
+                causes.append(f"{place[0]}: {describe_cause(error)}")
+    except (OSError, UnicodeError) as error:
+        causes.append(describe_cause(error) if isinstance(error, OSError) else str(error))
+    raise UnreachableError(
+        f"the scheduler's host {towards} cannot be reached",
+        why="\n".join(causes),
+        todo="check the address, the network and the name service of this machine",
+    )
 
 
 def make_tls_context(tls: TlsFiles, *, for_server: bool) -> ssl.SSLContext:

@@ -33,7 +33,8 @@ class ConnectionServer(ThreadingHTTPServer):
         self, place: tuple[str, int], handler: type[BaseHTTPRequestHandler], context: SSLContext | None
     ) -> None:
         """Raises OSError where the place cannot be listened at."""
-        self.address_family = socket.AF_INET6 if ":" in place[0] else socket.AF_INET
+        # A name may have addresses of one kind alone.
+        self.address_family, _, _, _, found = socket.getaddrinfo(*place, type=socket.SOCK_STREAM)[0]
         # Half of the descriptors are for the run.
         self.most = min(MOST_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
         # Connection → the end of its patience by the monotonic clock; None: it has shown the token of a job.
@@ -41,7 +42,7 @@ class ConnectionServer(ThreadingHTTPServer):
         self._places = threading.Semaphore(self.most)
         self._lock = threading.Lock()
         self._context = context
-        super().__init__(place, handler)
+        super().__init__((str(found[0]), place[1]), handler)
 
     def process_request(
         self, request: socket.socket | tuple[bytes, socket.socket], client_address: object

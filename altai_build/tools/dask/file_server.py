@@ -62,6 +62,7 @@ class FileServer:
         self._server = _Server((host, port), self, context)
         scheme = "https" if context is not None else "http"
         shown = f"[{host}]" if ":" in host else host
+        self.address = str(self._server.server_address[0])  # that the host has here
         self.url = f"{scheme}://{shown}:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True)
         self._thread.start()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from altai_build.tools.dask.messages import FileReference
@@ -15,15 +17,37 @@ _LOCKS = ".locks"
 _LOCK_DIGITS = 2
 
 
+Receive = Callable[[FileReference, Path], None]  # writes a file, and has verified it
+Get = Callable[[FileReference, Receive], Path]
+
+
 class FileStore:
-    """Files named by their SHA-256, at most `limit` bytes of them; safe for threads and processes."""
+    """Files named by their SHA-256, at most `limit` bytes of them besides those in use; safe for threads."""
 
     def __init__(self, folder: Path, limit: int) -> None:
         self._folder = folder
         self._limit = limit
+        self._held: Counter[str] = Counter()  # digest → jobs that use it
+        self._lock = threading.Lock()
 
-    def get(self, reference: FileReference, receive: Callable[[FileReference, Path], None]) -> Path:
-        """The file of this content; `receive` writes one that is not here, and has verified it."""
+    @contextmanager
+    def hold(self) -> Iterator[Get]:
+        """A function that finds the file of a content, or has it received; inside, no other job's end removes it."""
+        taken: list[str] = []
+
+        def get(reference: FileReference, receive: Receive) -> Path:
+            with self._lock:
+                self._held[reference.sha256] += 1
+                taken.append(reference.sha256)
+            return self._get(reference, receive)
+
+        try:
+            yield get
+        finally:
+            with self._lock:
+                self._held -= Counter(taken)
+
+    def _get(self, reference: FileReference, receive: Receive) -> Path:
         place = self._folder / reference.sha256[:_LOCK_DIGITS] / reference.sha256
         make_directory(place.parent)
         with file_lock(make_directory(self._folder / _LOCKS) / reference.sha256[:_LOCK_DIGITS]):
@@ -51,8 +75,10 @@ class FileStore:
                 found.append((status.st_mtime, status.st_size, path))
         total = sum(size for _, size, _ in found)
         for _, size, path in sorted(found):
-            if total <= self._limit:
-                break
-            path.unlink(missing_ok=True)
-            total -= size
+            with self._lock:
+                if total <= self._limit:
+                    break
+                if not self._held[path.name]:
+                    path.unlink(missing_ok=True)
+                    total -= size
         return total

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from altai_build.errors import InputError, UnreachableError
+from altai_build.errors import InputError, UnreachableError, escape_control_characters
 from altai_build.model.cluster import ClusterSettings
 from altai_build.tools.commands import INHERITED_VARIABLES
 from altai_build.tools.dask.address import check_scheduler, is_loopback
@@ -76,6 +76,18 @@ def forget_environment() -> None:
         del os.environ[name]
 
 
+class OneLine(logging.Formatter):
+    """What Dask logs, a line for each event: its tracebacks tell a user nothing, and its texts may be of others."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message and, of an error, its kind and text."""
+        error = record.exc_info[1] if record.exc_info else None
+        text = " ".join(record.getMessage().split())
+        return escape_control_characters(
+            f"Dask: {text}" if error is None else f"Dask: {text} ({type(error).__name__}: {error})", keep=""
+        )
+
+
 class _BuildThreads(ThreadPoolExecutor):
     """Runs tasks; when Dask closes its worker for whatever reason, the builds end first."""
 
@@ -98,6 +110,9 @@ async def _work(
     from distributed import Worker
 
     logging.getLogger("distributed").setLevel(logging.WARNING)
+    for name in ("distributed", "tornado", "tornado.application"):
+        for handler in logging.getLogger(name).handlers:
+            handler.setFormatter(OneLine())
     connect = partial(_connect, Worker, address, settings, options, stop)
     worker = await connect()
     # Dask's own handlers would end the process.

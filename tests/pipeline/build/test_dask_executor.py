@@ -22,6 +22,7 @@ from altai_build.pipeline.build.dask_jobs import ASKING
 from altai_build.pipeline.build.job_runner import JobRunner
 from altai_build.pipeline.build.run import BuildRun
 from altai_build.tools.dask.client import Done, Event, Failed, Killed, SchedulerLost, Worker
+from altai_build.tools.dask.file_server import FileServer
 from altai_build.tools.dask.store import FileStore
 from altai_build.workspace import Workspace
 from tests.kit.builders import HostSite, noarch_component
@@ -244,6 +245,45 @@ def test_a_lost_scheduler_ends_the_run_and_what_was_built_is_reused(played: Play
     assert played.scheduler.closed
     played.scheduler.play = None
     assert [row.status for row in played.build().rows] == [ComponentStatus.BUILT]
+
+
+def test_refused_requests_are_said_once(
+    played: Played, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(dask_executor, "MOST_REFUSALS", 2)
+    servers: list[FileServer] = []
+
+    def make(*arguments: Any) -> FileServer:
+        servers.append(FileServer(*arguments))
+        return servers[0]
+
+    def play(scheduler: PlayedScheduler, key: str, message: bytes) -> Event:
+        servers[0].refusals += ["a", "a", "b\x1b[31m", "c"]
+        return scheduler.run(key, message)
+
+    monkeypatch.setattr(dask_executor, "FileServer", make)
+    played.scheduler.play = play
+    played.build()
+    printed = [line.partition("request: ")[2] for line in capsys.readouterr().err.splitlines()]
+    assert [text for text in printed if text] == ["a", "b\\x1b[31m"]
+
+
+def test_where_workers_reach_the_run(
+    played: Played, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    local = ClusterSettings(scheduler=played.scheduler.address)
+    run = played.site.run
+    with pytest.raises(InputError, match=r"workers would get files from 192\.0\.2\.1 without TLS"):
+        HostSite(played.site.world, replace(run, cluster=replace(local, listen="192.0.2.1"))).build()
+    insecure = replace(local, listen="192.0.2.1", allows_insecure=True)
+    with pytest.raises(InputError, match=r"cannot listen at 192\.0\.2\.1:0"):
+        HostSite(played.site.world, replace(run, cluster=insecure)).build()
+    # As Debian has it for its own name.
+    monkeypatch.setattr(dask_executor, "find_own_address", lambda host: "127.0.0.1")
+    named = ClusterSettings(scheduler="tcp://head:8786", allows_insecure=True)
+    [row] = HostSite(played.site.world, replace(run, cluster=named)).build().rows
+    assert row.status is ComponentStatus.BUILT
+    assert "head means 127.0.0.1 here; set dask.listen" in capsys.readouterr().err
 
 
 def test_an_interrupt_ends_the_builds_on_workers(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -169,6 +170,15 @@ def test_jobs_end_with_their_worker_and_the_next_ones_run(
     assert list(runner.workspace.scratch.iterdir()) == []
     assert run(runner, server, tmp_path, data)["error"] == "that was all"
     assert len(set(threads)) == 1
+
+
+def test_stopped_jobs_are_waited_for_but_not_for_ever(runner: JobRunner) -> None:
+    runner._threads.add(1)
+    runner.wait(0.01)
+    threading.Timer(0.05, runner._threads.clear).start()
+    started = time.monotonic()
+    runner.wait(60)
+    assert time.monotonic() - started < 50
 
 
 def test_tls_is_demanded_as_the_worker_was_told(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,7 @@ def test_loopback() -> None:
 def test_places_to_listen_at() -> None:
     assert parse_listen("head") == ("head", 0)
     assert parse_listen("[fe80::1]:9000") == ("fe80::1", 9000)
-    for text in ("head:port", "head:99999", "a b", ""):
+    for text in ("head:port", "head:99999", "a b", "", "0.0.0.0", "[::]:8787"):
         with pytest.raises(InputError, match="is neither HOST nor HOST:PORT"):
             parse_listen(text)
 
@@ -89,6 +90,18 @@ def test_the_own_address_is_that_on_the_way() -> None:
     assert find_own_address("127.0.0.1") == "127.0.0.1"
     with pytest.raises(UnreachableError, match=r"no\.invalid cannot be reached"):
         find_own_address("no.invalid")
+
+
+def test_a_name_may_have_an_address_that_no_way_leads_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    unreachable = (socket.AF_INET, socket.SOCK_DGRAM, 0, "", ("255.255.255.255", 9))
+    here = (socket.AF_INET, socket.SOCK_DGRAM, 0, "", ("127.0.0.1", 9))
+    found = [unreachable, here]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, port, type: found)
+    assert find_own_address("both") == "127.0.0.1"
+    found.pop()
+    with pytest.raises(UnreachableError) as caught:
+        find_own_address("one")
+    assert caught.value.why.startswith("255.255.255.255: ")
 
 
 def test_certificates_must_belong_together(tmp_path: Path) -> None:

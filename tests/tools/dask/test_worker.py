@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from altai_build.errors import InputError, UnreachableError
 from altai_build.model.cluster import ClusterSettings
 from altai_build.tools.dask import worker
 from altai_build.tools.dask.client_child import TASK
-from altai_build.tools.dask.worker import WorkerOptions, forget_environment, run_task, run_worker
+from altai_build.tools.dask.worker import OneLine, WorkerOptions, forget_environment, run_task, run_worker
 
 
 def test_tasks_call_the_function_of_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,6 +49,15 @@ def test_no_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = WorkerOptions(name="w", slots=1, offers=["x"], host="", folder=tmp_path)
     with pytest.raises(UnreachableError, match=r"the scheduler tcp://127\.0\.0\.1:9 does not answer"):
         run_worker(ClusterSettings("127.0.0.1:9"), options, bytes.upper, lambda: None, print)
+
+
+def test_what_dask_logs_is_a_line() -> None:
+    logger = logging.getLogger("distributed.x")
+    try:
+        raise OSError("cut\noff")
+    except OSError:
+        record = logger.makeRecord("x", logging.ERROR, "f", 1, "lost \x1b[31m\n%s", ("it",), sys.exc_info())
+    assert OneLine().format(record) == "Dask: lost \\x1b[31m it (OSError: cut\\noff)"
 
 
 class PlayedWorker:
