@@ -49,14 +49,26 @@ class UpgradeCheck:
     findings: tuple[Finding, ...]
 
 
+# What machines have whose update was found right.
+RightMachines = set[frozenset[tuple[int, Side]]]
+
+
 def check_upgrade(
-    old: str, new: str, solver: UpgradeSolver, policy: UpgradePolicy, *, own_names: frozenset[str]
+    old: str,
+    new: str,
+    solver: UpgradeSolver,
+    policy: UpgradePolicy,
+    *,
+    own_names: frozenset[str],
+    known: RightMachines | None = None,
 ) -> UpgradeCheck:
     """Every scenario of release `old`, in a solver with its packages, those of `new` and of the operating system.
 
-    `own_names` are the packages that the new release builds itself: base must not replace them.
+    `own_names` are the packages that the new release builds itself: base must not replace them. `known` are machines of
+    other earlier releases, with the same `new`, policy and shared results of solvers; those of this one are added.
     """
-    return _Check(solver, policy, UpgradeEvaluator(old, new, solver, policy, own_names)).run()
+    evaluator = UpgradeEvaluator(old, new, solver, policy, own_names)
+    return _Check(solver, policy, evaluator, set() if known is None else known).run()
 
 
 def make_upgrade_report(
@@ -87,12 +99,15 @@ def make_upgrade_report(
 class _Check:
     """The upgrades from one release to another."""
 
-    def __init__(self, solver: UpgradeSolver, policy: UpgradePolicy, evaluator: UpgradeEvaluator) -> None:
-        self.solver, self.policy, self.evaluator = solver, policy, evaluator
+    def __init__(
+        self, solver: UpgradeSolver, policy: UpgradePolicy, evaluator: UpgradeEvaluator, known: RightMachines
+    ) -> None:
+        self.solver, self.policy, self.evaluator, self.known = solver, policy, evaluator, known
         self.scenarios: list[Scenario] = []
         self.findings: list[Finding] = []
-        # The names that were installed in at least one scenario.
-        self.seen: set[str] = set()
+        self.old = frozenset(package.solver_id for package in solver.packages(Side.OLD))
+        # The packages that were installed in at least one scenario.
+        self.seen: set[int] = set()
 
     def run(self) -> UpgradeCheck:
         """Check all scenarios, one after another."""
@@ -128,7 +143,7 @@ class _Check:
                 "none: as many as possible were installed",
             )
             machine = self.solver.install(groups, _OLD_SIDES_WITH_UPSTREAMS, weak=True)
-        if any(self.solver.package(number).side is Side.OLD for number in machine):
+        if machine & self.old:
             self._check_scenario(ScenarioKind.ALL, "", machine)
         else:
             self._add_scenario(ScenarioKind.ALL, "", machine, UpgradeOutcome.NOT_INSTALLABLE)
@@ -208,7 +223,13 @@ class _Check:
     def _check_scenario(self, kind: ScenarioKind, name: str, machine: frozenset[int]) -> None:
         """Update the machine, and compare what is installed then with what should be."""
         self.evaluator.scenario = f"{kind.value} {name}".strip()
-        self.seen.update(self.solver.package(number).name for number in machine)
+        self.seen |= machine
+        # What is found of a machine depends on its packages and the new release, and never on the other packages of the
+        # earlier release. What is wrong names that release, and is found again.
+        identity = self.solver.identify(machine)
+        if kind is ScenarioKind.SINGLE_PACKAGE and identity in self.known:
+            self._add_scenario(kind, name, machine, UpgradeOutcome.OK)
+            return
         try:
             end = self.solver.update(machine, CLIENT_SIDES)
         except Unsatisfiable as error:
@@ -226,6 +247,8 @@ class _Check:
             findings, outcome = self._try_distro_sync(machine, findings)
         if any(finding.severity is Severity.ERROR for finding in findings):
             outcome = UpgradeOutcome.FAILED
+        if not findings:
+            self.known.add(identity)
         self.findings += findings
         self._add_scenario(kind, name, machine, outcome)
 
@@ -287,9 +310,10 @@ class _Check:
 
     def _check_uninstallable(self) -> None:
         """Compare the versions of packages that could not be installed in any scenario."""
+        seen = {self.solver.package(number).name for number in self.seen}
         for name, packages in self.evaluator.before.items():
             targets = self.evaluator.after.get(name, [])
-            if name not in self.seen and targets:
+            if name not in seen and targets:
                 old, target = find_newest(packages), find_newest(targets)
                 if compare_evr(old.nevra.evr, target.nevra.evr) > 0:
                     self.findings.append(self.evaluator.report_downgrade(old, target))
@@ -300,7 +324,7 @@ class _Check:
     def _add_scenario(
         self, kind: ScenarioKind, name: str, machine: Iterable[int], outcome: UpgradeOutcome
     ) -> None:
-        installed = sum(self.solver.package(number).side is Side.OLD for number in machine)
+        installed = len(self.old.intersection(machine))
         self.scenarios.append(
             Scenario(release=self.evaluator.old, kind=kind, name=name, installed=installed, outcome=outcome)
         )

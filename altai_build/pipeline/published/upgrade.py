@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,7 +21,7 @@ from altai_build.pipeline.run import Run
 from altai_build.regular_files import resolve_links
 from altai_build.rules.upgrade import UpgradePolicy
 from altai_build.stages.replacements import check_single_release
-from altai_build.stages.upgrade import check_upgrade, make_upgrade_report
+from altai_build.stages.upgrade import RightMachines, check_upgrade, make_upgrade_report
 from altai_build.stages.upstreams import read_upstreams
 from altai_build.tools.files import make_directory, scratch_directory
 from altai_build.tools.repo.metadata import (
@@ -31,7 +31,7 @@ from altai_build.tools.repo.metadata import (
     read_local_metadata,
 )
 from altai_build.tools.repo.repodata import find_damaged_metadata, write_repodata
-from altai_build.tools.solver.upgrades import UpgradeSolver
+from altai_build.tools.solver.upgrades import UpdateResults, UpgradeSolver
 from altai_build.tools.url import join_url
 
 
@@ -119,6 +119,7 @@ def check_upgrades(
         package.name for package in manifest.packages if not isinstance(package.origin, MirrorOrigin)
     )
     checks = []
+    known: RightMachines = set()
     with scratch_directory(run.workspace.scratch, "upgrades") as scratch:
         reader = _EarlierReleaseReader(scratch, findings)
         readable = {
@@ -128,14 +129,19 @@ def check_upgrades(
         }
         if not run.config.repositories:
             external = replace(external, base=(_assume_base(run, readable, release, scratch),))
-        solver = _make_solver(run, arch, readable, release, external)
-        findings += check_single_release(
-            manifest.version, solver, own_names=own_names, with_upstreams=bool(external.upstream)
-        )
-        for version in readable:
-            with run.reporter.run_step(f"upgrades from {version}"):
-                solver.select_previous_release(version)
-                checks.append(check_upgrade(version, manifest.version, solver, policy, own_names=own_names))
+        for number, (solver, versions) in enumerate(_make_solvers(run, arch, readable, release, external)):
+            if number == 0:
+                findings += check_single_release(
+                    manifest.version, solver, own_names=own_names, with_upstreams=bool(external.upstream)
+                )
+            for version in versions:
+                with run.reporter.run_step(f"upgrades from {version}"):
+                    solver.select_previous_release(version)
+                    checks.append(
+                        check_upgrade(
+                            version, manifest.version, solver, policy, own_names=own_names, known=known
+                        )
+                    )
     report = make_upgrade_report(manifest.version, checks, findings, policy)
     today = datetime.now(timezone.utc).date()
     return replace(report, findings=waive(report.findings, run.config.waivers, today))
@@ -234,28 +240,52 @@ def _assume_base(
     return write_assumed_repository(make_directory(scratch / ASSUMED_PACKAGE), outside)
 
 
-def _make_solver(
+def _make_solvers(
     run: Run,
     arch: str,
     earlier: Mapping[str, Sequence[RepositoryMetadata]],
     release: _PublishedRelease,
     external: ExternalRepositories,
-) -> UpgradeSolver:
-    """One solver for all earlier releases, so that the packages of the operating system are loaded once."""
-    solver = UpgradeSolver(
-        arch, cache=run.workspace.cache / "solv", packages=run.workspace.cache / "packages"
-    )
-    for version, repositories in earlier.items():
-        for metadata in repositories:
-            solver.add_previous_release(metadata, version)
-    for side, repositories in (
-        (Side.NEW, [release.read_metadata(*repository) for repository in release.repositories]),
-        (Side.BASE, external.base),
-        (Side.UPSTREAM, external.upstream),
-    ):
-        for metadata in repositories:
-            solver.add(metadata, side)
-    return solver
+) -> Iterator[tuple[UpgradeSolver, Sequence[str]]]:
+    """Solvers with some of the earlier releases each, and the versions of these; one at least.
+
+    What a question costs grows with all that a solver has loaded, and each solver loads the operating system again: so
+    a solver has about as much of earlier releases as of the rest.
+    """
+    sides = {
+        Side.NEW: [release.read_metadata(*repository) for repository in release.repositories],
+        Side.BASE: external.base,
+        Side.UPSTREAM: external.upstream,
+    }
+    most = sum(map(_measure, sides.values()))
+    results = UpdateResults()
+    waiting = list(earlier)
+    while True:
+        loaded: list[str] = []
+        size = 0
+        solver = UpgradeSolver(
+            arch,
+            cache=run.workspace.cache / "solv",
+            packages=run.workspace.cache / "packages",
+            results=results,
+        )
+        while waiting and (not loaded or size + _measure(earlier[waiting[0]]) <= most):
+            version = waiting.pop(0)
+            loaded.append(version)
+            size += _measure(earlier[version])
+            for metadata in earlier[version]:
+                solver.add_previous_release(metadata, version)
+        for side, repositories in sides.items():
+            for metadata in repositories:
+                solver.add(metadata, side)
+        yield solver, loaded
+        if not waiting:
+            return
+
+
+def _measure(repositories: Iterable[RepositoryMetadata]) -> int:
+    """About how much there is to load: the bytes of the primary metadata."""
+    return sum(metadata.primary.entry.size or 0 for metadata in repositories)
 
 
 @dataclass(frozen=True)

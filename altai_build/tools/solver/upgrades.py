@@ -7,7 +7,7 @@ repository has any more stay, obsoletes count as yum counted them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,31 +39,49 @@ _COPIED_DEPENDENCIES = (
     solv.SOLVABLE_OBSOLETES,
 )
 
+
+_SYSTEM = 1
 # NEVRA and checksum: a package that several releases hold is the same package in each.
 _PackageKey = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class UpdateResults:
+    """What solvers that differ in their earlier releases alone have found."""
+
+    # Each package that was on a machine → its number here.
+    packages: dict[_PackageKey, int] = field(default_factory=dict)
+    # Question → its result: packages of the machine as -1 - number, others by their place after all earlier releases.
+    ends: dict[tuple[object, ...], frozenset[int]] = field(default_factory=dict)
 
 
 class UpgradeSolver:
     """Releases and the operating system's repositories in one pool, and machines that have some of their packages."""
 
-    def __init__(self, arch: str, *, cache: Path, packages: Path) -> None:
-        """`cache` is the directory of libsolv's own files, `packages` that of downloaded packages."""
+    def __init__(
+        self, arch: str, *, cache: Path, packages: Path, results: UpdateResults | None = None
+    ) -> None:
+        """`cache` is the directory of libsolv's own files, `packages` that of downloaded packages.
+
+        Solvers that differ in their earlier releases alone may share `results`.
+        """
         self._pool = PackagePool(arch, cache=cache)
         # Repository → its side, for the repositories that take part.
         self._sides: dict[int, Side] = {}
         # Repository → the earlier release that it belongs to.
         self._previous_repositories: dict[int, str] = {}
-        # The earlier release that takes part.
-        self._previous_release = ""
         self._enabled_sides: tuple[Side, ...] = ()
         self._disabled_lists: dict[frozenset[Side], list[int]] = {}
         self._packages: dict[int, UpgradePackage] = {}
+        self._listed: dict[Side, tuple[UpgradePackage, ...]] = {}
         self._downloads = packages
         self._file_lists: dict[int, frozenset[str]] = {}
         self._headers: dict[int, RpmHeader] = {}
         self._package_keys: dict[int, _PackageKey] = {}
-        # The result of each question: packages of the machine by their key, others by number.
-        self._results_cache: dict[tuple[object, ...], frozenset[int | _PackageKey]] = {}
+        self._identities: dict[int, tuple[int, Side]] = {}
+        self._results = UpdateResults() if results is None else results
+        # The number of the first package that is of no earlier release.
+        self._first_shared: int | None = None
         self._system: solv.Repo | None = None
         # Copy on the machine → the package of a repository.
         self._originals: dict[int, int] = {}
@@ -76,9 +94,12 @@ class UpgradeSolver:
         """Add a repository; all have the same priority, as on clients."""
         is_release = side in (Side.OLD, Side.NEW)
         self._sides[self._add_repository(metadata, is_release=is_release)] = side
+        if side is not Side.OLD and self._first_shared is None:
+            repo, _ = self._pool.repositories[-1]
+            self._first_shared = next((solvable.id for solvable in repo.solvables), None)
 
     def add_previous_release(self, metadata: RepositoryMetadata, release: str) -> None:
-        """Add a repository of an earlier release, which takes part when that release is selected."""
+        """Add a repository of an earlier release, before all others; it takes part when that release is selected."""
         self._previous_repositories[self._add_repository(metadata, is_release=True)] = release
 
     def select_previous_release(self, release: str) -> None:
@@ -87,26 +108,29 @@ class UpgradeSolver:
             self._sides.pop(number, None)
             if name == release:
                 self._sides[number] = Side.OLD
-        self._previous_release = release
+        self._listed.pop(Side.OLD, None)
         self._disabled_lists = {}
         self._enabled_sides = ()
 
     def _add_repository(self, metadata: RepositoryMetadata, *, is_release: bool) -> int:
         # Of a release, the .repo file says that modules do not filter it.
         source = replace(metadata.source, priority=99, module_hotfixes=is_release)
+        self._listed = {}
         return self._pool.add_repository(replace(metadata, source=source))
 
     # ---- packages ----------------------------------------------------------------------------------------------
 
     def packages(self, side: Side) -> tuple[UpgradePackage, ...]:
         """All binary packages of one side."""
-        return tuple(
-            self.package(solvable.id)
-            for repo, _ in self._pool.repositories
-            if self._sides.get(repo.id) is side
-            for solvable in repo.solvables
-            if solvable.arch not in ("src", "nosrc")
-        )
+        if side not in self._listed:
+            self._listed[side] = tuple(
+                self.package(solvable.id)
+                for repo, _ in self._pool.repositories
+                if self._sides.get(repo.id) is side
+                for solvable in repo.solvables
+                if solvable.arch not in ("src", "nosrc")
+            )
+        return self._listed[side]
 
     def package(self, number: int) -> UpgradePackage:
         """A package by its number."""
@@ -150,14 +174,26 @@ class UpgradeSolver:
             self._headers[number] = read_header(path)
         return self._headers[number]
 
+    def identify(self, machine: Iterable[int]) -> frozenset[tuple[int, Side]]:
+        """What a machine has, in the same words for all solvers that share results."""
+        return frozenset(map(self._identify, machine))
+
+    def _identify(self, number: int) -> tuple[int, Side]:
+        """The number of a package in the shared results, and its side."""
+        identity = self._identities.get(number)
+        if identity is None:
+            packages = self._results.packages
+            shared = packages.setdefault(self._package_key(number), len(packages))
+            identity = self._identities[number] = (shared, self.package(number).side)
+        return identity
+
     def _package_key(self, number: int) -> _PackageKey:
         """What tells a package from all others, in whichever repository it is."""
         key = self._package_keys.get(number)
         if key is None:
             solvable = self._pool.libsolv.id2solvable(number)
             checksum = solvable.lookup_checksum(solv.SOLVABLE_CHECKSUM)
-            key = (str(get_nevra(solvable)), checksum.hex())
-            self._package_keys[number] = key
+            key = self._package_keys[number] = (str(get_nevra(solvable)), checksum.hex())
         return key
 
     # ---- questions ---------------------------------------------------------------------------------------------
@@ -209,17 +245,17 @@ class UpgradeSolver:
     ) -> frozenset[int]:
         """A change of all that is installed. Most machines of one earlier release are also ones of the next."""
         self._prepare()
-        installed = {self._package_key(number): number for number in machine}
-        previous = self._previous_release if Side.OLD in sides else ""
-        question = (kind, tuple(sides), previous, self._pool.has_filelists, tuple(sorted(installed)))
-        result = self._results_cache.get(question)
+        first = self._first_shared or 0
+        installed = {self._identify(number)[0]: number for number in machine}
+        question = (kind, tuple(sides), self._pool.has_filelists, tuple(sorted(installed)))
+        result = self._results.ends.get(question)
         if result is None:
             self._set_installed(installed.values(), sides)
             end = self._solve_jobs([self._make_job(kind | solv.Job.SOLVER_SOLVABLE_ALL, 0)])
-            keys = {number: key for key, number in installed.items()}
-            result = frozenset(keys.get(number, number) for number in end)
-            self._results_cache[question] = result
-        return frozenset(entry if isinstance(entry, int) else installed[entry] for entry in result)
+            identities = {number: -1 - identity for identity, number in installed.items()}
+            result = frozenset(identities.get(number, number - first) for number in end)
+            self._results.ends[question] = result
+        return frozenset(entry + first if entry >= 0 else installed[-1 - entry] for entry in result)
 
     def _make_job(self, flags: int, what: int) -> solv.Job:
         return self._pool.libsolv.Job(flags, what)
@@ -231,9 +267,9 @@ class UpgradeSolver:
         problems = solver.solve(jobs)
         if problems:
             raise Unsatisfiable(describe_problems(problems))
-        transaction = solver.transaction()
-        end = [*transaction.newsolvables(), *transaction.keptsolvables()]
-        return frozenset(self._originals.get(solvable.id, solvable.id) for solvable in end)
+        # All that is installed at the end, and what stands for the machine itself (libsolv's SYSTEMSOLVABLE).
+        end = solver.raw_decisions(1)
+        return frozenset(self._originals.get(number, number) for number in end if number != _SYSTEM)
 
     # ---- the machine -------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import pytest
 from altai_build.model.upgrade import Side
 from altai_build.tools.repo.metadata import read_local_metadata
 from altai_build.tools.solver.resolve import Unsatisfiable
-from altai_build.tools.solver.upgrades import UpgradeSolver
+from altai_build.tools.solver.upgrades import UpdateResults, UpgradeSolver
 from tests.kit.repositories import Package, make_repository
 
 P = Package
@@ -111,3 +111,38 @@ def test_a_file_that_a_scriptlet_requires_is_found_in_the_file_lists(tmp_path: P
     )
     machine = solver.install([[find(solver, Side.OLD, "a")]], OLD_SIDES)
     assert nevras(solver, solver.update(machine, CLIENT)) == {"a-2-1", "tool-1.0-1"}
+
+
+def test_solvers_with_other_earlier_releases_share_what_updates_end_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repositories = {
+        name: read_local_metadata(name, make_repository(tmp_path / name, packages))
+        for name, packages in {
+            "1": [P("other", "1"), P("a", "1")],
+            "2": [P("a", "1"), P("b", "1")],
+            "3": [P("c", "1"), P("a", "1")],
+            "new": [P("b", "2"), P("a", "2"), P("c", "2")],
+        }.items()
+    }
+    results = UpdateResults()
+
+    def update_all(*releases: str) -> list[set[str]]:
+        """The packages of each release after an update."""
+        solver = UpgradeSolver("x86_64", cache=tmp_path / "cache", packages=tmp_path, results=results)
+        for release in releases:
+            solver.add_previous_release(repositories[release], release)
+        solver.add(repositories["new"], Side.NEW)
+        ends = []
+        for release in releases:
+            solver.select_previous_release(release)
+            machine = [package.solver_id for package in solver.packages(Side.OLD)]
+            ends.append(nevras(solver, solver.update(machine, CLIENT)))
+        return ends
+
+    assert update_all("1", "2") == [{"other-1-1", "a-2-1"}, {"a-2-1", "b-2-1"}]
+    assert update_all("3") == [{"a-2-1", "c-2-1"}]
+    monkeypatch.setattr(UpgradeSolver, "_solve_jobs", None)
+    # The same machines, whose packages have other numbers in these solvers.
+    assert update_all("3", "2") == [{"a-2-1", "c-2-1"}, {"a-2-1", "b-2-1"}]
+    assert update_all("1") == [{"other-1-1", "a-2-1"}]
