@@ -95,7 +95,9 @@ class TaskView:
     def list_lines(self, now: float, width: int, height: int) -> list[Line]:
         """What a terminal of this size shows: at most `height` lines, which the caller cuts at its width."""
         lines = [self._describe_task(now, width)]
-        running = [self._describe_item(item, one, now, width) for item, one in self._list_running()]
+        phases = max([_PHASE_WIDTH, *(len(one.phase) for one in self._running.values())])
+        phases = min(phases, max(_PHASE_WIDTH, width // 2)) if width >= _ROOM_FOR_PHASE else 0
+        running = [self._describe_item(item, one, now, phases) for item, one in self._list_running()]
         room = max(height - 1, 0)
         if len(running) > room:
             more = len(running) - room + 1
@@ -124,7 +126,7 @@ class TaskView:
             parts.append((f", {left}", ""))
         return tuple(parts)
 
-    def _describe_item(self, item: str, one: _Running, now: float, width: int) -> Line:
+    def _describe_item(self, item: str, one: _Running, now: float, phase_width: int) -> Line:
         elapsed = now - one.started
         expected = self._forecast.seconds.get(item)
         times = format_elapsed(elapsed) + (
@@ -132,8 +134,10 @@ class TaskView:
         )
         is_late = expected is not None and elapsed > max(1.0, expected)
         parts: list[tuple[str, str]] = [(f"  {times:<{_TIME_WIDTH}}", "yellow" if is_late else "")]
-        if width >= _ROOM_FOR_PHASE:
-            parts.append((f"  {one.phase:<{_PHASE_WIDTH}}", "cyan"))
+        if phase_width:
+            # Of a worker with a long name, what it does is at the end.
+            phase = one.phase if len(one.phase) <= phase_width else f"…{one.phase[1 - phase_width :]}"
+            parts.append((f"  {phase:<{phase_width}}", "cyan"))
         parts.append((f"  {item}", "bold"))
         return tuple(parts)
 

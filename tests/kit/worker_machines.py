@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +23,8 @@ from tests.kit.namespaces import HEAD, Network
 
 _PORT = 8786
 _LIMIT = 300.0  # seconds for anything that is waited for
-_PROGRAM = [sys.executable, "-m", "altai_build"]
-_SCHEDULER = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
+PROGRAM = [sys.executable, "-m", "altai_build"]
+_SCHEDULER = ["-m", "distributed.cli.dask_scheduler"]
 
 
 def wait_for(what: str, is_there: Callable[[], bool]) -> None:
@@ -34,6 +34,16 @@ def wait_for(what: str, is_there: Callable[[], bool]) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"not seen in {_LIMIT:g} seconds: {what}")
         time.sleep(0.05)
+
+
+def find_processes(words: str) -> list[int]:
+    """The processes of this machine, of whatever parent, whose command line begins so."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode().startswith(words):
+                found.append(int(folder.name))
+    return found
 
 
 def list_descendants(pid: int) -> dict[int, str]:
@@ -106,6 +116,7 @@ class Machines:
     tls: TlsFiles
     stack: ExitStack
     workers: dict[str, Program] = field(default_factory=dict)
+    python: str = sys.executable  # of scheduler and workers
     scheduler: Program | None = None
     run: Program | None = None
 
@@ -114,14 +125,16 @@ class Machines:
         """That of the scheduler."""
         return f"tls://{self.network.addresses[HEAD]}:{_PORT}"
 
-    def start(self, name: str, words: list[str], where: str = HEAD) -> Program:
-        """Start a program in a namespace."""
+    def start(
+        self, name: str, words: list[str], where: str = HEAD, environment: Mapping[str, str] | None = None
+    ) -> Program:
+        """Start a program in a namespace; `environment` are variables besides those that are here."""
         log = self.folder / f"{name}.log"
         with open(log, "wb") as stream:
             process = subprocess.Popen(
                 [*self.network.enter(where), *words],
                 cwd=self.folder,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,
@@ -131,7 +144,7 @@ class Machines:
         self.stack.callback(program.stop)
         return program
 
-    def start_scheduler(self) -> None:
+    def start_scheduler(self, environment: Mapping[str, str] | None = None) -> None:
         """A new one, which knows of no worker; returns when it listens."""
         words = [
             "--protocol",
@@ -145,15 +158,23 @@ class Machines:
             "127.0.0.1:0",
         ]
         files = ["--tls-ca-file", self.tls.ca, "--tls-cert", self.tls.cert, "--tls-key", self.tls.key]
-        self.scheduler = self.start("scheduler", [*_SCHEDULER, *words, *map(str, files)])
+        self.scheduler = self.start(
+            "scheduler", [self.python, *_SCHEDULER, *words, *map(str, files)], HEAD, environment
+        )
         self.scheduler.wait_for("Scheduler at:")
 
-    def start_worker(self, name: str, workspace: Path | None = None) -> Program:
-        """A worker with one slot; returns when it is connected."""
-        options = ["--workspace", workspace or self.folder / "workers" / name, "--builder", "chroot"]
+    def start_worker(
+        self,
+        name: str,
+        workspace: Path | None = None,
+        program: Sequence[str] = PROGRAM[1:],
+        builder: str = "chroot",
+    ) -> Program:
+        """A worker with one slot, perhaps by another program of Python's; returns when it is connected."""
+        options = ["--workspace", workspace or self.folder / "workers" / name, "--builder", builder]
         options += ["--scheduler", self.address, "--name", name, "--slots", "1"]
         options += ["--tls-ca", self.tls.ca, "--tls-cert", self.tls.cert, "--tls-key", self.tls.key]
-        self.workers[name] = self.start(name, [*_PROGRAM, "worker", *map(str, options)], name)
+        self.workers[name] = self.start(name, [self.python, *program, "worker", *map(str, options)], name)
         self.workers[name].wait_for("is connected to")
         return self.workers[name]
 
@@ -171,11 +192,11 @@ class Machines:
         if worker.ended:
             raise TimeoutError(f"{name} ended: {worker.read()[-500:]}")
 
-    def start_run(self, name: str, words: list[str]) -> Program:
+    def start_run(self, name: str, words: list[str], environment: Mapping[str, str] | None = None) -> Program:
         """Start a run; one that is left of a failed case is stopped before."""
         if self.run is not None:
             self.run.stop()
-        self.run = self.start(f"run-{name}", words)
+        self.run = self.start(f"run-{name}", words, HEAD, environment)
         return self.run
 
     def wait_until_building(self, name: str) -> None:
@@ -200,20 +221,21 @@ class Package:
 class Superproject:
     """A superproject with a signing key, in a folder beside its components."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, builder: str = "chroot") -> None:
         self.path = path
+        self.builder = builder
 
     def copy(self, name: str) -> Superproject:
         """The same, beside it; what was built in one is not known in the other."""
         target = self.path.with_name(name)
         shutil.rmtree(target, ignore_errors=True)
         subprocess.run(["cp", "-a", str(self.path), str(target)], stdin=subprocess.DEVNULL, check=True)
-        return Superproject(target)
+        return Superproject(target, self.builder)
 
     def call(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run altai-build there, on this machine alone."""
         return subprocess.run(
-            [*_PROGRAM, "-C", str(self.path), "--builder", "chroot", *words],
+            [*PROGRAM, "-C", str(self.path), "--builder", self.builder, *words],
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -242,10 +264,19 @@ class Superproject:
                 f"altai-build {' '.join(words)}: exit {result.returncode}\n{result.stderr[-2000:]}"
             )
 
-    def release_by(self, machines: Machines, version: str = "1.0.1") -> Program:
-        """Start a release by the workers of a cluster."""
-        words = ["-C", str(self.path), "--builder", "chroot", "--executor", "dask"]
-        return machines.start_run(self.path.name, [*_PROGRAM, *words, "release", version])
+    def release_by(self, machines: Machines, version: str = "1.0.1", *, scheduler: str = "") -> Program:
+        """Start a release by the workers of a cluster; `scheduler` is another one than that of `machines`."""
+        words = ["--scheduler", scheduler] if scheduler else []
+        return machines.start_run(self.path.name, [*self.by_workers, *words, "release", version])
+
+    def build_by(self, machines: Machines) -> Program:
+        """Start builds of all components by the workers of a cluster."""
+        return machines.start_run(self.path.name, [*self.by_workers, "build"])
+
+    @property
+    def by_workers(self) -> list[str]:
+        """The command of a run by workers, without what it is to do."""
+        return [*PROGRAM, "-C", str(self.path), "--builder", self.builder, "--executor", "dask"]
 
     def is_published(self, version: str = "1.0.1") -> bool:
         """Whether anything of a release can be seen."""

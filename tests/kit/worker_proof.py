@@ -1,36 +1,29 @@
-"""Three workers in network namespaces release what one machine does, package by package, also when something breaks.
-
-The first proof is a release of the sample superproject. What is broken is broken in the middle of a build of a small
-superproject whose builds take some seconds. Whether the answer is the expected one is a line of a table.
-"""
+"""What is proved of workers: a superproject, what one machine made of it, and that workers make the same."""
 
 from __future__ import annotations
 
-import argparse
-import os
-import shutil
-import signal
 import subprocess
-import sys
-import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 
-from tests.kit.certificates import make_cluster_certificates
 from tests.kit.cli import ROOT
-from tests.kit.namespaces import Network
 from tests.kit.superprojects import World, make_files
-from tests.kit.worker_machines import Machines, Package, Program, Superproject, wait_for
+from tests.kit.worker_machines import (
+    Machines,
+    Package,
+    Program,
+    Superproject,
+    find_processes,
+    list_descendants,
+    wait_for,
+)
 
 WORKERS = ["w1", "w2", "w3"]
-TESTBED = Path("/var/cache/altai-build/testbed")
 _COMPONENTS = 6
 _BUILD_SECONDS = 6
+ENDLESS = "sleep 613"
 _SLOW = "2mbit"
 _SMALL_DISK = "48m"
-_NEEDED = ("ip", "tc", "nsenter", "mount", "openssl", "bwrap", "rpm", "git")
 _REPOS_YAML = """\
 project: small
 superproject: {components: [repos], root: false}
@@ -43,6 +36,10 @@ release: {baseurl: "http://127.0.0.1"}
 
 class NotMetError(Exception):
     """An answer is another one than expected."""
+
+
+class NotTriedError(Exception):
+    """What a case needs is not on this machine."""
 
 
 def expect(is_met: object, otherwise: str) -> None:
@@ -61,17 +58,18 @@ def compare(local: list[Package], other: list[Package]) -> int:
     return len(local)
 
 
-def make_small_superproject(folder: Path, testbed: Path) -> Superproject:
-    """Components that do not need one another; the build of each takes some seconds."""
+def make_superproject(
+    folder: Path, testbed: Path, specs: Mapping[str, Mapping[str, str]], builder: str = "chroot"
+) -> Superproject:
+    """Small components by name, with what `make_spec` takes for each."""
     world = World(folder)
-    for number in range(_COMPONENTS):
-        name = f"c{number}"
-        world.component(f"repos/{name}", make_files(name, build=f"sleep {_BUILD_SECONDS}"))
+    for name, settings in specs.items():
+        world.component(f"repos/{name}", make_files(name, **settings))
     configs = testbed / "mock-configs"
     files = {f"mock-configs/{path.name}": path.read_bytes() for path in configs.iterdir()}
     world.pin({**files, "repos.yaml": _REPOS_YAML})
     world.super.git("reset", "--quiet", "--hard")
-    return Superproject(world.super.path)
+    return Superproject(world.super.path, builder)
 
 
 class Proof:
@@ -80,15 +78,17 @@ class Proof:
     def __init__(self, machines: Machines, testbed: Path) -> None:
         self.machines = machines
         self.testbed = testbed
-        self.small = make_small_superproject(machines.folder / "small", testbed)
+        # They do not need one another; the build of each takes some seconds.
+        specs = {f"c{number}": {"build": f"sleep {_BUILD_SECONDS}"} for number in range(_COMPONENTS)}
+        self.small = make_superproject(machines.folder / "small", testbed, specs)
         self.small.prepare("k", machines)
-        self.local = self._release_here(self.small)
+        self.local = self.release_here(self.small)
         machines.start_scheduler()
         for name in WORKERS:
             machines.start_worker(name)
 
     @staticmethod
-    def _release_here(superproject: Superproject) -> list[Package]:
+    def release_here(superproject: Superproject) -> list[Package]:
         local = superproject.copy(f"{superproject.path.name}-local")
         local.require("release", "1.0.1")
         return local.list_packages()
@@ -101,6 +101,25 @@ class Proof:
         expect(not superproject.is_published(), "a release is there before everything is built")
         return superproject, run
 
+    def make_endless(self, folder: str, name: str) -> Superproject:
+        """A component whose build lasts much longer than anything here waits, and another one, `good`."""
+        specs = {name: {"build": ENDLESS}, "good": {}}
+        superproject = make_superproject(self.machines.folder / folder, self.testbed, specs)
+        superproject.prepare("k", self.machines)
+        return superproject
+
+    def find_endless_build(self, run: Program) -> str:
+        """The worker that builds it, once there is one. Raises NotMetError, TimeoutError."""
+        wait_for(f"a build of {ENDLESS}", lambda: bool(find_processes(ENDLESS)) or run.ended)
+        expect(not run.ended, f"the run ended: {run.read()[-500:]}")
+        found = [
+            name
+            for name, worker in self.machines.workers.items()
+            if ENDLESS in (command.strip() for command in list_descendants(worker.process.pid).values())
+        ]
+        expect(len(found) == 1, f"{ENDLESS} is run by {found}")
+        return found[0]
+
     def check_rescheduled(self, superproject: Superproject, run: Program) -> str:
         """The same, and what the last worker had begun was done by another one. Raises NotMetError."""
         answer = self.check(superproject, run)
@@ -108,11 +127,11 @@ class Proof:
         expect(moved, f"nothing that {WORKERS[-1]} had begun was done by another worker")
         return f"{answer}; {len(moved)} built by another worker"
 
-    def check(self, superproject: Superproject, run: Program) -> str:
-        """The run ends well, and its release is the local one. Raises NotMetError."""
+    def check(self, superproject: Superproject, run: Program, local: list[Package] | None = None) -> str:
+        """The run ends well, and its release is the local one, by default the small one. Raises NotMetError."""
         code = run.finish()
         expect(code == 0, f"exit {code}: {run.read()[-600:]}")
-        return f"released; {compare(self.local, superproject.list_packages())} packages equal the local ones"
+        return f"released; {compare(local or self.local, superproject.list_packages())} packages equal the local ones"
 
     def restart(self, name: str) -> None:
         """Stop a worker if it is still there, and start it again."""
@@ -131,7 +150,7 @@ class Proof:
         subprocess.run(script, stdin=subprocess.DEVNULL, capture_output=True, check=True)
         sample = Superproject(folder / "altai")
         sample.prepare("altai", self.machines)
-        local = self._release_here(sample)
+        local = self.release_here(sample)
         superproject = sample.copy("altai-by-workers")
         run = superproject.release_by(self.machines)
         code = run.finish()
@@ -257,76 +276,3 @@ class Proof:
         built = len(superproject.list_done()) - arrived
         expect(built < _COMPONENTS, "everything was built again")
         return f"nothing published; again, {_COMPONENTS - built} reused: {answer}"
-
-
-CASES: dict[str, Callable[[Proof], str]] = {
-    "sample": Proof.sample,
-    "nothing": Proof.nothing,
-    "network-cut-3-s": Proof.short_cut,
-    "network-cut": Proof.long_cut,
-    "network-cut-of-the-last": Proof.cut_of_the_last,
-    "slow-network": Proof.slow,
-    "full-disk": Proof.full_disk,
-    "worker-killed": Proof.killed_worker,
-    "scheduler-killed": Proof.killed_scheduler,
-    "run-killed": Proof.killed_run,
-}
-
-
-def prove(cases: dict[str, Callable[[], str]]) -> int:
-    """Print a line for each case; the number of those whose answer is not the expected one."""
-    print("| what happens | answer | expected |\n|---|---|---|", flush=True)
-    failed = 0
-    for name, case in cases.items():
-        try:
-            answer, is_met = case(), "yes"
-        except (NotMetError, RuntimeError, TimeoutError, subprocess.SubprocessError) as error:
-            answer, is_met = " ".join(str(error).split()), "NO"
-            failed += 1
-        print(f"| {name} | {answer} | {is_met} |", flush=True)
-    return failed
-
-
-def find_obstacle(testbed: Path) -> str:
-    """Why nothing can be proved here; empty where it can."""
-    missing = [program for program in _NEEDED if shutil.which(program) is None]
-    if os.geteuid() != 0:
-        return "network namespaces need root"
-    if missing:
-        return f"programs are missing: {', '.join(missing)}"
-    if not (testbed / "mock-configs").is_dir():
-        return f"there is no testbed at {testbed}: run scripts/make-testbed"
-    return ""
-
-
-def main() -> None:
-    """Exits with 1 where an answer is not the expected one, with 4 where nothing can be proved."""
-    parser = argparse.ArgumentParser(prog="scripts/prove-workers", description=__doc__)
-    parser.add_argument("--testbed", type=Path, default=TESTBED, metavar="DIR", help=f"default: {TESTBED}")
-    parser.add_argument(
-        "--only", nargs="+", choices=[*CASES], default=[*CASES], metavar="CASE", help=", ".join(CASES)
-    )
-    arguments = parser.parse_args()
-    obstacle = find_obstacle(arguments.testbed)
-    with ExitStack() as stack:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="prove-workers.")))
-        folder.chmod(0o755)
-        try:
-            network = None if obstacle else Network(WORKERS, stack)
-        except (OSError, subprocess.CalledProcessError) as error:
-            network, obstacle = (
-                None,
-                f"network namespaces cannot be made here: {getattr(error, 'stderr', '') or error}",
-            )
-        if network is None:
-            print(f"skipped, nothing was proved: {obstacle}", file=sys.stderr)
-            sys.exit(4)
-        machines = Machines(folder, network, make_cluster_certificates(folder / "tls"), stack)
-        proof = Proof(machines, arguments.testbed)
-        failed = prove({name: partial(case, proof) for name, case in CASES.items() if name in arguments.only})
-    sys.exit(1 if failed else 0)
-
-
-if __name__ == "__main__":
-    main()

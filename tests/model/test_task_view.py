@@ -59,6 +59,19 @@ def test_what_ended_is_counted_and_no_longer_waited_for() -> None:
     ]
 
 
+def test_long_phases_move_no_names_apart_and_out_of_sight() -> None:
+    view = make_view()
+    for item, worker in (("pbr", "w1"), ("six", "build-7.example.org-4711")):
+        view.start(item, 101.0)
+        view.set_phase(item, f"{worker}: %build")
+    assert flatten(view.list_lines(145.0, 100, 3))[1:] == [
+        f"  0:44 of 0:30  w1: %build{' ' * 22}  pbr",
+        "  0:44          build-7.example.org-4711: %build  six",
+    ]
+    view.set_phase("six", f"{'a' * 100}.example.org: %build")
+    assert flatten(view.list_lines(145.0, 60, 3))[2] == "  0:44          …aaaaaaaaa.example.org: %build  six"
+
+
 def test_a_narrow_terminal_has_neither_bar_nor_phases() -> None:
     view = make_view()
     view.start("pbr", 100.0)

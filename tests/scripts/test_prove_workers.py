@@ -15,8 +15,9 @@ import pytest
 from tests.conftest import Require
 from tests.kit.cli import ROOT
 from tests.kit.namespaces import HEAD, Network
+from tests.kit.prove_workers import find_obstacle, prove
 from tests.kit.worker_machines import Package, list_descendants
-from tests.kit.worker_proof import NotMetError, compare, find_obstacle, prove
+from tests.kit.worker_proof import NotMetError, NotTriedError, compare
 
 PACKAGE = Package("a-1-1.noarch.rpm", "key", "header", "payload")
 # Nobody listens there: a machine that is reached refuses.
@@ -38,10 +39,17 @@ def test_another_answer_is_a_line_and_counts(capsys: pytest.CaptureFixture[str])
     def fail() -> str:
         raise NotMetError("exit 0\ninstead of 3")
 
-    assert prove({"good": lambda: "released", "bad": fail}) == 1
+    def leave_out() -> str:
+        raise NotTriedError("programs are missing: slurmd")
+
+    assert prove({"good": lambda: "released"}) == 0
+    assert prove({"slurm": leave_out, "good": lambda: "released"}) == 4
+    capsys.readouterr()
+    assert prove({"good": lambda: "released", "bad": fail, "slurm": leave_out}) == 1
     assert capsys.readouterr().out.splitlines()[2:] == [
         "| good | released | yes |",
         "| bad | exit 0 instead of 3 | NO |",
+        "| slurm | not tried: programs are missing: slurmd | – |",
     ]
 
 

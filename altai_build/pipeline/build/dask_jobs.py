@@ -30,6 +30,7 @@ from altai_build.tools.dask.messages import (
 from altai_build.tools.dask.served_jobs import OUTCOME, Attempt, check_arrived
 from altai_build.tools.files import sha256_file
 from altai_build.tools.mock.config import MockConfig
+from altai_build.tools.rpm.signatures import find_damaged_packages
 from altai_build.tools.solver.package_files import fetch_resolved_packages
 from altai_build.tools.solver.pool import ResolvedPackage
 
@@ -204,8 +205,8 @@ def _describe_config(config: MockConfig, *, with_repositories: bool) -> BuilderC
 def read_result(job: BuildJob, attempt: Attempt, digest: str) -> JobResult:
     """The result that an attempt has sent, with its files moved into the job's folder and examined like local ones.
 
-    Raises DistrustedError, naming the worker, where files are missing, are others than announced, or contradict the
-    outcome; InputError for an outcome that cannot be read.
+    Raises DistrustedError, naming the worker, where files are missing, are others than announced, contradict the
+    outcome, or are damaged packages; InputError for an outcome that cannot be read.
     """
     path = attempt.folder / OUTCOME
     data = read_regular_file(path, limit=LONGEST_OUTCOME) if digest and digest == attempt.outcome else b""
@@ -233,9 +234,16 @@ def read_result(job: BuildJob, attempt: Attempt, digest: str) -> JobResult:
         causes=outcome.causes,
         is_conclusive=outcome.is_conclusive,
     )
-    if job.request.step is BuildStep.PACKAGES:
-        return examine_result(job, built)
-    return JobResult(folder=folder, outcome=built, rpms=(), requires=outcome.requires)
+    if job.request.step is not BuildStep.PACKAGES:
+        return JobResult(folder=folder, outcome=built, rpms=(), requires=outcome.requires)
+    result = examine_result(job, built)
+    # Memory or disk of the worker may be the cause: that another one builds it shows whether it is.
+    if built.failure is None and result.outcome.failure and (damaged := find_damaged_packages(built.rpms)):
+        raise DistrustedError(
+            f"the worker {attempt.worker} sent damaged packages",
+            why="\n".join(f"{path.name} is damaged: {why}" for path, why in damaged[:20]),
+        )
+    return result
 
 
 def _find_contradictions(outcome: Outcome, step: BuildStep) -> list[str]:

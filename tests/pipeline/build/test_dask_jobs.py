@@ -96,11 +96,11 @@ def test_passwords_do_not_go_to_workers(environment: BuildEnvironment, tmp_path:
 class Sent:
     """An attempt with a package and a log, and an outcome that names them."""
 
-    def __init__(self, folder: Path, **fields: Any) -> None:
+    def __init__(self, folder: Path, *, name: str = "a-1.0-1.noarch.rpm", **fields: Any) -> None:
         self.job = make_job(folder)
         (folder / "attempt").mkdir()
         made = build_rpm(folder / "made", "a").binary
-        made.rename(folder / "attempt" / made.name)
+        made.rename(folder / "attempt" / name)
         (folder / "attempt/build.log").write_bytes(b"+ make\n")
         paths = sorted((folder / "attempt").iterdir())
         outcome = Outcome(**{
@@ -111,7 +111,7 @@ class Sent:
             "causes": (),
             "is_conclusive": False,
             "log": "build.log",
-            "rpms": (made.name,),
+            "rpms": (name,),
             "requires": (),
             "files": tuple(map(refer_to, paths)),
             **fields,
@@ -132,12 +132,21 @@ def test_a_result_is_examined_like_a_local_one(tmp_path: Path) -> None:
     assert result.outcome.log is not None and result.outcome.log.read_bytes() == b"+ make\n"
 
 
-def test_a_damaged_package_is_a_failed_build(tmp_path: Path) -> None:
+def test_a_damaged_package_is_a_fault_of_the_worker(tmp_path: Path) -> None:
     sent = Sent(tmp_path)
     [path] = (tmp_path / "attempt").glob("*.rpm")
     path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(DistrustedError, match="the worker w sent damaged packages") as caught:
+        read_result(sent.job, sent.attempt, sent.digest)
+    assert caught.value.why.startswith("a-1.0-1.noarch.rpm is damaged: ")
+
+
+def test_a_package_with_another_name_is_a_failed_build(tmp_path: Path) -> None:
+    sent = Sent(tmp_path, name="b-1.0-1.noarch.rpm")
     result = read_result(sent.job, sent.attempt, sent.digest)
     assert result.outcome.failure is FailureKind.BUILD and result.rpms == ()
+    assert result.outcome.reason.endswith("b-1.0-1.noarch.rpm contains a-1.0-1.noarch.rpm")
+    assert result.outcome.log is not None
 
 
 @pytest.mark.parametrize(
