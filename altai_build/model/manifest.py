@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import date
 from functools import lru_cache
@@ -64,7 +63,10 @@ def manifest_to_json(manifest: Manifest) -> str:
         **_chain_to_json(manifest),
         **({} if manifest.expected_by is None else {"expected_by": manifest.expected_by}),
     }
-    return json.dumps(document, indent=2, sort_keys=True) + "\n"
+    # Most commands only read manifests.
+    from altai_build.model.indented_json import format_json
+
+    return format_json(document) + "\n"
 
 
 def _chain_to_json(manifest: Manifest) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NewType
 
 from altai_build.model.armor import dearmor
@@ -38,6 +39,8 @@ HASHES = {1: "MD5", 2: "SHA1", 3: "RIPEMD160", 8: "SHA256", 9: "SHA384", 10: "SH
 HASHES.update({12: "SHA3-256", 14: "SHA3-512"})
 SIGNATURE_PACKET = 2
 # The first octet of a packet is its version.
+# Bytes of a signature that is read once, and how many of them are kept. The usual ones have a tenth of that.
+_SMALL_SIGNATURE, _KEPT_SIGNATURES = 1 << 13, 1 << 13
 KNOWN_SIGNATURE_VERSIONS = (b"\x02", b"\x03", b"\x04", b"\x06")
 _CAN_SIGN = 0x02  # of the key flags
 
@@ -162,7 +165,14 @@ def describe_expiry(end: datetime, now: datetime) -> str:
 
 
 def parse_signature(data: bytes, *, tag: str = "") -> Signature:
-    """The first signature packet in `data`; raises ValueError when there is none or it is malformed."""
+    """The first signature packet in `data`; raises ValueError when there is none or it is malformed.
+
+    A release reads those of its packages three times.
+    """
+    return _parse_lately(data, tag) if len(data) <= _SMALL_SIGNATURE else _parse_signature(data, tag)
+
+
+def _parse_signature(data: bytes, tag: str) -> Signature:
     for packet in read_packets(data):
         if packet.kind == SIGNATURE_PACKET:
             return parse_signature_packet(packet.body, tag).signature
@@ -175,6 +185,10 @@ def split_signatures(data: bytes) -> tuple[tuple[Signature, bytes], ...]:
     Of several, those of versions that this program does not know are left out. Raises ValueError for a malformed file
     and for one without a signature.
     """
+    return _split_lately(data) if len(data) <= _SMALL_SIGNATURE else _split_signatures(data)
+
+
+def _split_signatures(data: bytes) -> tuple[tuple[Signature, bytes], ...]:
     packets = [packet for packet in read_packets(dearmor(data)) if packet.kind == SIGNATURE_PACKET]
     known = [packet for packet in packets if packet.body[:1] in KNOWN_SIGNATURE_VERSIONS]
     if not packets:
@@ -182,6 +196,10 @@ def split_signatures(data: bytes) -> tuple[tuple[Signature, bytes], ...]:
     return tuple(
         (parse_signature_packet(packet.body, "").signature, packet.raw) for packet in known or packets
     )
+
+
+_parse_lately = lru_cache(maxsize=_KEPT_SIGNATURES)(_parse_signature)
+_split_lately = lru_cache(maxsize=_KEPT_SIGNATURES)(_split_signatures)
 
 
 @dataclass(frozen=True)

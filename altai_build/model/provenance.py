@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from altai_build.model.indented_json import format_json
 from altai_build.model.srpm_making import SrpmMaking
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -83,7 +84,7 @@ class Provenance:
             "predicateType": PREDICATE_TYPE,
             "predicate": predicate,
         }
-        text = json.dumps(document, indent=2, sort_keys=True) + "\n"
+        text = format_json(document) + "\n"
         materials = (",\n" + _MATERIALS_INDENT).join(map(_format_material, self.materials))
         return text.replace(json.dumps(_MATERIALS_MARK), materials)
 
@@ -91,8 +92,7 @@ class Provenance:
 @lru_cache(maxsize=1 << 16)
 def _format_material(material: ResourceDescriptor) -> str:
     """A material as it stands in a statement. Most statements of a release have the same packages of buildroots."""
-    text = json.dumps(material.to_json(), indent=2, sort_keys=True)
-    return text.replace("\n", "\n" + _MATERIALS_INDENT)
+    return format_json(material.to_json(), margin=_MATERIALS_INDENT)
 
 
 def find_statement_errors(document: object) -> list[str]:

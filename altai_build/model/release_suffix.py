@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from altai_build.model.spec import SpecInfo
 from altai_build.model.spec_text import get_section_name, list_preamble_lines
@@ -132,9 +133,17 @@ def has_subpackage_versions(text: str) -> bool:
 
 def shows_commit(release: str, template: str, commit: str) -> bool:
     """True for a Release: that `template` was written into for a commit."""
-    marks = {"release": "\0", "count": "\1", "commit": commit[:7]}
-    pattern = re.escape(template.format(**marks)).replace("\0", ".+").replace("\1", "[0-9]+")
-    return re.search(pattern, release) is not None
+    start = commit[:7]
+    # One pattern for all commits is enough, unless the rest of the release has the same text.
+    if _make_suffix_pattern(template, "\2").search(release.replace(start, "\2")):
+        return True
+    return _make_suffix_pattern(template, start).search(release) is not None
+
+
+@lru_cache(maxsize=64)
+def _make_suffix_pattern(template: str, commit: str) -> re.Pattern[str]:
+    marks = {"release": "\0", "count": "\1", "commit": commit}
+    return re.compile(re.escape(template.format(**marks)).replace("\0", ".+").replace("\1", "[0-9]+"))
 
 
 def _split_release(value: str, hidden_dist: str | None, added: str) -> tuple[str, str, str]:

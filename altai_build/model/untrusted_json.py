@@ -24,7 +24,10 @@ def parse_json(text: str) -> Any:
         document = json.loads(text, parse_int=_parse_int, parse_float=_parse_float, parse_constant=_refuse)
     except RecursionError as error:
         raise ValueError("lists or objects are nested too deeply") from error
-    _check(document, with_texts=bool(_ESCAPED_SURROGATE.search(text)))
+    with_texts = bool(_ESCAPED_SURROGATE.search(text))
+    # Small documents cannot be nested deeply.
+    if with_texts or text.count("[") + text.count("{") > _MAX_DEPTH:
+        _check(document, with_texts=with_texts)
     return document
 
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from altai_build.model.signature import SignatureCheck
     from altai_build.tools.repo.metadata import RepositoryMetadata
 
+# Files for a thread to hash: handing over each takes as long as hashing a small one.
+_HASHED_AT_ONCE = 64
 _MAX_TEXT = 64 << 20  # bytes of one file that rules read whole
 
 
@@ -150,8 +153,13 @@ class ReleaseView:
 
     def _hash_files(self, names: Iterable[str]) -> dict[str, str]:
         listed = list(names)
+        batches = [listed[at : at + _HASHED_AT_ONCE] for at in range(0, len(listed), _HASHED_AT_ONCE)]
+
+        def hash_batch(batch: Sequence[str]) -> list[str]:
+            return [self._hash_file(self.directory / name) for name in batch]
+
         with ThreadPoolExecutor(max_workers=processors.available()) as pool:
-            return dict(zip(listed, pool.map(lambda name: self._hash_file(self.directory / name), listed)))
+            return dict(zip(listed, chain.from_iterable(pool.map(hash_batch, batches))))
 
     def check_detached_signatures(self, names: Sequence[str]) -> dict[str, SignatureCheck | str]:
         """File → the check of its signature by the key of the metadata, or why there is no check."""

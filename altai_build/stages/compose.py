@@ -161,12 +161,11 @@ def sign_checksums(
     packages = {package.path: package.sha256 for package in manifest.packages} if manifest else {}
     known = {**digests, **packages}
 
-    def compute_digest(path: str) -> str:
-        return known.get(path) or sha256_file(directory / path)
-
+    new = [path for path in files if not known.get(path)]
     # hashlib releases Python's lock, so that threads hash on several processors.
     with ThreadPoolExecutor(processors.available()) as pool:
-        text = "".join(f"{digest}  {path}\n" for digest, path in zip(pool.map(compute_digest, files), files))
+        known.update(zip(new, pool.map(lambda path: sha256_file(directory / path), new)))
+    text = "".join(f"{known[path]}  {path}\n" for path in files)
     write_atomically(directory / CHECKSUMS_NAME, text.encode(), durable=False)
     key.sign_detached(directory / CHECKSUMS_NAME)
 

@@ -136,8 +136,14 @@ def sync_all(paths: Iterable[Path]) -> None:
     # Imported late: commands that write nothing start faster.
     from concurrent.futures import ThreadPoolExecutor
 
+    listed = list(paths)
     with ThreadPoolExecutor(_SYNC_THREADS) as pool:
-        list(pool.map(_sync, paths))
+        list(pool.map(_sync_each, (listed[first::_SYNC_THREADS] for first in range(_SYNC_THREADS))))
+
+
+def _sync_each(paths: Iterable[Path]) -> None:
+    for path in paths:
+        _sync(path)
 
 
 def _sync(path: Path) -> None:
@@ -264,10 +270,10 @@ def make_tree_public(top: Path) -> None:
     """
     for entry in walk_tree(top, changing=True):
         mode = (status := entry.stat()).st_mode
-        path = top / entry.path
         if entry.is_folder:
-            _set_directory_mode(path, mode)
+            _set_directory_mode(top / entry.path, mode)
         elif stat.S_ISREG(mode) and stat.S_IMODE(mode) != PUBLIC_FILE_MODE:
+            path = top / entry.path
             if status.st_nlink > 1:
                 copy = path.with_name(f".{path.name}.part")
                 shutil.copy2(path, copy)

@@ -5,6 +5,7 @@ A file that is damaged, or of another form, is as none. Two runs keep what both 
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -56,10 +57,11 @@ class Remembered:
 
 
 @cache
-def list_code_versions(module: Path, folders: tuple[str, ...]) -> list[object]:
+def digest_code(module: Path, folders: tuple[str, ...]) -> str:
     """The state of the code in some folders, seen from that of a module: part of a key of what that code found."""
     files = sorted(file for folder in folders for file in (module.parent / folder).glob("*.py"))
-    return [[str(file), (status := file.stat()).st_mtime_ns, status.st_size] for file in files]
+    states = [(str(file), (status := file.stat()).st_mtime_ns, status.st_size) for file in files]
+    return hashlib.sha256(repr(states).encode()).hexdigest()
 
 
 def _read(path: Path) -> dict[str, Any]:

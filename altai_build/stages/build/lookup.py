@@ -21,7 +21,7 @@ from altai_build.stages.build.environment import BuildEnvironment, ComponentBuil
 from altai_build.stages.build.jobs import Steps, list_build_requires
 from altai_build.stages.build.make import ResolvedBuild, run_builder
 from altai_build.tools.chroot.resolver import Buildroot
-from altai_build.tools.remembered import list_code_versions
+from altai_build.tools.remembered import digest_code
 from altai_build.tools.solver.resolve import Unsatisfiable
 
 # Source packages whose spec has %generate_buildrequires require it.
@@ -266,7 +266,7 @@ def compute_question(build: ComponentBuild, environment: BuildEnvironment) -> st
         return ""
     parts = [
         _QUESTION_FORMAT,
-        list_code_versions(Path(__file__), _CODE),
+        digest_code(Path(__file__), _CODE),
         resolver,
         list_settings(build, environment),
         environment.builder.resolves_dependencies,

@@ -20,7 +20,7 @@ from altai_build.model.spec import SpecInfo
 from altai_build.model.srpm import SRPM_RECIPE_VERSION
 from altai_build.tools.git.archive import archiver_version
 from altai_build.tools.git.component_source import ComponentSource
-from altai_build.tools.remembered import Remembered, list_code_versions
+from altai_build.tools.remembered import Remembered, digest_code
 from altai_build.tools.rpm.macro_files import MacroFiles
 
 # Of the rows; part of their keys.
@@ -84,7 +84,7 @@ def _digest(component: Component, info: SpecInfo, settings: SrpmSettings) -> str
         _FORMAT,
         SRPM_RECIPE_VERSION,
         __version__,
-        list_code_versions(Path(__file__), _CODE),
+        digest_code(Path(__file__), _CODE),
         archiver_version(),
         component.name,
         component.path,

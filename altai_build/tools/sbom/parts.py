@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from altai_build.model.bill_of_materials import BillOfMaterials
+from altai_build.model.indented_json import format_json
 from altai_build.model.release import ReleasedPackage
-from altai_build.tools.remembered import Remembered, list_code_versions
+from altai_build.tools.remembered import Remembered, digest_code
 
 # Of the rows; part of their keys.
 _FORMAT = 1
@@ -61,8 +62,8 @@ class DocumentParts:
             chunk = new[at : at + _AT_ONCE]
             parts = make(_select(template, [package for _, package in chunk]))
             for (key, _), part in zip(chunk, parts):
-                text = json.dumps(part, indent=indent, sort_keys=standard == "CycloneDX")
-                found[key] = text.replace("\n", "\n" + 2 * indent * " ")
+                is_sorted = standard == "CycloneDX"
+                found[key] = format_json(part, indent=indent, sort_keys=is_sorted, margin=2 * indent * " ")
                 self._rows.add(key, found[key])
         written = json.dumps(bill.manifest.version)[1:-1]
         return [found[key].replace(_VERSION_MARK, written) for key in keys]
@@ -77,7 +78,7 @@ def format_document(
 ) -> str:
     """A document as JSON, with the parts at the end of one of its lists."""
     whole = {**document, field: [*document.get(field, ()), *([_PARTS_MARK] if parts else [])]}
-    text = json.dumps(whole, indent=indent, sort_keys=sort_keys)
+    text = format_json(whole, indent=indent, sort_keys=sort_keys)
     joint = ",\n" + 2 * indent * " "
     return text.replace(json.dumps(_PARTS_MARK), joint.join(parts)) + "\n"
 
@@ -103,5 +104,5 @@ def _digest(bill: BillOfMaterials, standard: str, package: ReleasedPackage) -> s
 @cache
 def _describe_makers() -> str:
     """What makes the texts: the libraries, and the code that calls them."""
-    makers = [_FORMAT, [version(name) for name in _LIBRARIES], list_code_versions(Path(__file__), (".",))]
+    makers = [_FORMAT, [version(name) for name in _LIBRARIES], digest_code(Path(__file__), (".",))]
     return hashlib.sha256(repr(makers).encode()).hexdigest()

@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 def list_solver_versions() -> list[object]:
     """The state of libsolv and of the code that asks it: part of a key of what they found."""
     # Commands that only read releases remember nothing of the kind.
-    from altai_build.tools.remembered import list_code_versions
+    from altai_build.tools.remembered import digest_code
 
     libsolv = [path for path in Path(solv.__file__).parent.glob("*.so") if path.is_file()]
     files = [[path.name, (status := path.stat()).st_mtime_ns, status.st_size] for path in sorted(libsolv)]
-    return [files, list_code_versions(Path(__file__), (".", "../chroot", "../repo"))]
+    return [files, digest_code(Path(__file__), (".", "../chroot", "../repo"))]
 
 
 @dataclass(frozen=True)

@@ -220,7 +220,7 @@ def test_a_question_is_another_one_by_all_that_decides_on_the_build(
     ]
     questions = [compute_question(other, environment) for other in (build, *other_builds)]
     questions += [compute_question(build, other) for other in other_environments]
-    monkeypatch.setattr(lookup, "list_code_versions", lambda *_: ["another"])
+    monkeypatch.setattr(lookup, "digest_code", lambda *_: "another")
     questions.append(compute_question(build, environment))
     assert "" not in questions and len({*questions}) == len(questions)
     assert questions[-1] == compute_question(replace(build, component="b", cpus=7), environment)

@@ -89,7 +89,7 @@ def test_another_setting_is_another_package(tmp_path: Path) -> None:
 def test_other_code_is_another_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     known = KnownSrpms(tmp_path / "srpms.json")
     known.add(make_source(), SETTINGS, KEY)
-    monkeypatch.setattr(known_srpms, "list_code_versions", lambda *_: ["another"])
+    monkeypatch.setattr(known_srpms, "digest_code", lambda *_: "another")
     assert known.find(make_source(), SETTINGS) is None
 
 
