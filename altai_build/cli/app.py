@@ -187,13 +187,6 @@ class App(NamedTuple):
 
         workspace = self.get_workspace()
         cluster = self.get_cluster(config.cluster) if self.executor == "dask" else None
-        if builds and cluster is not None:
-            from altai_build.pipeline.build.executors import find_executor
-            from altai_build.tools.dask.address import check_scheduler
-
-            # Not after the source packages of all components.
-            find_executor(self.executor)
-            check_scheduler(cluster)
         if builds:
             from altai_build.pipeline.build.builders import makes_buildroots
 
@@ -219,6 +212,26 @@ class App(NamedTuple):
             dependants=RebuildPolicy(dependants) if dependants else None,
             max_download=int(parse_size(self.max_download)),
         )
+
+    def create_building_run(self, config: Config, *, dependants: str | None = None) -> Run:
+        """The context of a run whose packages are built where the options say.
+
+        Raises UsageError, InputError, MissingToolError where no cluster can be used: not after all source packages.
+        """
+        if self.executor != "local":
+            from altai_build.pipeline.build.executors import find_executor
+            from altai_build.tools.dask.address import check_scheduler
+
+            find_executor(self.executor)
+            check_scheduler(self.get_cluster(config.cluster))
+        return self.create_run(config, dependants=dependants)
+
+    def build_here(self, verb: str) -> App:
+        """The same options, for a verb that builds on this machine whatever `--executor` says."""
+        if self.executor == "local":
+            return self
+        self.info(f"{verb} builds on this machine, not on workers")
+        return self._replace(executor="local")
 
     def get_cluster(self, settings: ClusterSettings | None) -> ClusterSettings:
         """The settings of Dask, with what the command line says."""

@@ -65,7 +65,7 @@ def bisect(
     """
     from altai_build.pipeline.bisect.run import bisect as find_commit
 
-    run = app.create_run(app.load_config())
+    run = app.create_building_run(app.load_config())
     with run.lock(wait=wait):
         released = open_released_builds(run, against)
         result = find_commit(

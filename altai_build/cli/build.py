@@ -80,7 +80,7 @@ def build(
     started = time.monotonic()
     if output is not None:
         prepare_output(output)
-    run = app.create_run(app.load_config(), dependants=dependants)
+    run = app.create_building_run(app.load_config(), dependants=dependants)
     with run.lock(wait=wait):
         revision = choose_revision(run, rev, worktree)
         build_plan = plan_build(run, revision, components, changed_since)

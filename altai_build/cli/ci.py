@@ -153,7 +153,7 @@ def ci(
     with ExitStack() as stack:
         stack.enter_context(reserve_results(output))
         policy = "rebuild" if dependents in ("direct", "all") else None
-        run = app.create_run(app.load_config(), dependants=policy)
+        run = app.create_building_run(app.load_config(), dependants=policy)
         job = recognise_job(os.environ)
         if job.service is not None:
             run.reporter.brief = True

@@ -29,9 +29,10 @@ def rebuild(
 ) -> int:
     """Rebuild COMPONENT of release VERSION from its manifest.
 
-    The only earlier results used are the released packages that the original build used. With --compare each new
-    package is reported as identical to the released one, identical except for signature and times, or different. For a
-    different package the first file or tag that differs is printed, and the exit code is 7.
+    It is built on this machine, whatever --executor says. The only earlier results used are the released packages that
+    the original build used. With --compare each new package is reported as identical to the released one, identical
+    except for signature and times, or different. For a different package the first file or tag that differs is printed,
+    and the exit code is 7.
 
     \b
     Example:
@@ -47,7 +48,7 @@ def rebuild(
         from altai_build.tools.output_directory import prepare_output
 
         prepare_output(output)
-    run = app.create_run(app.load_config())
+    run = app.build_here("rebuild").create_run(app.load_config())
     with run.lock(wait=wait):
         run.workspace.remove_leftovers()
         result = reproduce(run, component, version, output=output)

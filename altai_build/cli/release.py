@@ -68,7 +68,7 @@ def release(
 
     if push_tags and not tag:
         raise UsageError("--push-tags needs --tag", todo="add --tag, which makes the tags to push")
-    run = app.create_run(app.load_config(), dependants=dependants)
+    run = app.create_building_run(app.load_config(), dependants=dependants)
     if dry_run:
         plan = plan_release(run, version, rev, tag=tag, push=push_tags)
         _print_plan(plan, as_json)

@@ -122,7 +122,7 @@ def test(
     if output is not None:
         prepare_output(output)
     before = load_baseline(Path(baseline)) if baseline is not None else None
-    run = app.create_run(app.load_config())
+    run = app.create_building_run(app.load_config())
     with run.lock(wait=wait):
         revision = choose_revision(run, rev, worktree)
         plan = plan_tests(run, revision, components, changed_since)

@@ -132,9 +132,18 @@ def test_a_cluster_that_cannot_be_used_is_said_before_anything_is_done(tmp_path:
     for scheduler, text in (("", "needs a scheduler"), ("http://127.0.0.1:1", "is not the address")):
         app = make_app(tmp_path)._replace(executor="dask", scheduler=scheduler)
         with pytest.raises(AltaiError, match=text):
-            app.create_run(app.load_config())
-        # What builds nothing does not need one.
-        assert app.create_run(app.load_config(), builds=False).executor == "dask"
+            app.create_building_run(app.load_config())
+        # What builds nothing on workers does not need one.
+        assert app.create_run(app.load_config()).executor == "dask"
+
+
+def test_a_verb_that_builds_here_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_definition(make_repository(tmp_path))
+    app = make_app(tmp_path)._replace(quiet=False)
+    assert app.build_here("rebuild") == app and capsys.readouterr().err == ""
+    run = app._replace(executor="dask").build_here("rebuild").create_run(app.load_config())
+    assert (run.executor, run.cluster) == ("local", None)
+    assert capsys.readouterr().err == "altai-build: rebuild builds on this machine, not on workers\n"
 
 
 def test_a_run_has_the_options_and_one_log(tmp_path: Path) -> None:

@@ -48,7 +48,8 @@ def app() -> SimpleNamespace:
             warn=lambda text: click.echo(f"warning: {text}", err=True),
         ),
     )
-    return SimpleNamespace(load_config=lambda: None, create_run=lambda _config: run)
+    here = SimpleNamespace(create_run=lambda _config: run)
+    return SimpleNamespace(load_config=lambda: None, build_here=lambda _verb: here)
 
 
 def test_without_a_use_for_the_packages_nothing_is_built(tmp_path: Path) -> None:
