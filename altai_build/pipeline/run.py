@@ -82,6 +82,12 @@ class Run:
         path = self.config.root / LOCK_FILE_NAME
         return load_lock(path) if path.exists() else None
 
+    def with_config(self, config: Config) -> Run:
+        """The same run by another definition; it shares the records of earlier runs, which are read once."""
+        other = replace(self, config=config)
+        other.__dict__["ledger"] = self.ledger
+        return other
+
     @cached_property
     def ledger(self) -> Ledger:
         """The records of earlier runs."""

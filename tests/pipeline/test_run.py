@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from altai_build.config import Config, load_config
-from altai_build.pipeline.run import with_mock_dist
+from altai_build.pipeline.run import Run, with_mock_dist
 from altai_build.workspace import Workspace
 
 
@@ -36,3 +37,9 @@ def test_dist_comes_from_the_mock_configuration_where_repos_yaml_is_silent(tmp_p
 def test_what_repos_yaml_says_stands(tmp_path: Path) -> None:
     config = with_mock_dist(_config(tmp_path, "{dist: .own}"), Workspace(tmp_path / "ws"))
     assert dict(config.targets["t"].macros) == {"dist": ".own"}
+
+
+def test_the_records_are_read_once_for_both_definitions(tmp_path: Path) -> None:
+    run = Run(config=_config(tmp_path, "{}"), workspace=Workspace(tmp_path / "ws"), jobs=1, builder="chroot")
+    other = replace(run.config, project="other")
+    assert run.with_config(other).ledger is run.ledger and run.with_config(other).config is other

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -141,7 +140,7 @@ def _add_dependents_of_removed(
     config = read_earlier_definition(run, since)
     with SpecReader(cache=run.workspace.specs) as reader:
         before = discover(run.superproject, config, run.workspace, since, jobs=run.jobs, reader=reader)
-    order = static_order(replace(run, config=config), before.sourced, before.unreadable)
+    order = static_order(run.with_config(config), before.sourced, before.unreadable)
     for name, needed in order.needs.items():
         if name not in needs:
             continue

@@ -175,3 +175,34 @@ def test_a_release_that_was_killed_before_its_last_step_is_finished_by_the_same_
     assert (folder / "latest").readlink().name == "1.2.1"
     refused = site.call("release", "1.2.1")
     assert (refused.code, "release 1.2.1 exists" in refused.err) == (8, True)
+
+
+def test_a_release_is_the_same_with_what_is_remembered_and_without(site: Site) -> None:
+    """But for its signatures, which have a time."""
+    folder, cache = releases(site), site.workspace / "cache"
+    latest = folder / "latest"
+    before = latest.readlink()
+    remembered = [cache / name for name in ("pins", "builds", "sbom")]
+    released(site.call("release", "1.3.0", "--json"))
+
+    def read() -> dict[str, bytes]:
+        made = folder / "1.3.0"
+        entries = [entry.path for entry in walk_tree(made) if not entry.is_folder]
+        return {
+            path: (made / path).read_bytes()
+            for path in entries
+            if not path.endswith(".asc") and path != "SHA256SUMS"
+        }
+
+    found = []
+    for forgets in (False, True):
+        shutil.rmtree(folder / "1.3.0")
+        latest.unlink()
+        latest.symlink_to(before)
+        for path in remembered if forgets else ():
+            shutil.rmtree(path)
+        released(site.call("release", "1.3.0", "--json"))
+        found.append(read())
+    remembering, forgetting = found
+    assert remembering == forgetting
+    assert {"release.json", "provenance/release.spdx.json", "report/index.html"} < remembering.keys()
