@@ -108,6 +108,11 @@ class Workspace:
         return self.cache / "sbom" / "parts.json"
 
     @property
+    def known_packages(self) -> Path:
+        """What published releases call by each NEVRA, by the digests of their metadata."""
+        return self.cache / "verified" / "packages.known"
+
+    @property
     def mock_configs(self) -> Path:
         """Evaluated mock configurations."""
         return self.cache / "mock-configs"

@@ -60,6 +60,8 @@ class VerifyContext:
     # The version that the user asked for by name; "": whatever version the release has.
     version: str = ""
     cache: Path | None = None  # the solver's cache; None: no cache
+    # The file with what earlier releases say, by the digest of their metadata; None: they are read.
+    known_packages: Path | None = None
     # Downloaded packages of the operating system; None: a temporary directory.
     packages: Path | None = None
     now: datetime | None = None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.model.findings import Severity
-from altai_build.rules import identity
+from altai_build.rules import known_packages
 from altai_build.rules.view import VerifyContext
 from altai_build.tools.repo.repodata import Repodata, read_repodata
 from tests.kit.findings import findings, messages_by_subject
@@ -74,7 +74,7 @@ def test_metadata_that_releases_share_is_read_once_and_counts_for_each(
         read.append(folder.relative_to(tmp_path).as_posix())
         return read_repodata(folder)
 
-    monkeypatch.setattr(identity, "read_repodata", look)
+    monkeypatch.setattr(known_packages, "read_repodata", look)
     assert messages_by_subject(third, "same-bytes", VerifyContext(previous_releases=(first, second))) == {
         f"centos6/{other.name}": "the package has different bytes in 1.0.0/centos6"
     }

@@ -43,7 +43,7 @@ _PROGRAMS = ("rpmkeys", "gpg", "gpgv")
 # They change with every package of the system, such as rpm's library or the policy for cryptography.
 _SYSTEM_PACKAGES = ("/var/lib/dpkg/status", "/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite")
 # Described by what they hold, or of no effect on findings.
-_OTHER_FIELDS = ("base", "previous_releases", "signers", "cache", "packages", "now")
+_OTHER_FIELDS = ("base", "previous_releases", "signers", "cache", "known_packages", "packages", "now")
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ def verify_unless_unchanged(
     view = open_view(run, directory, signers=signers, version=version)
     if run.config.file is None or resolve_links(run.workspace.root) in resolve_links(directory).parents:
         return KnownVerification(verify_view(view), None)
+    view.context = replace(view.context, known_packages=run.workspace.known_packages)
     base = _Base(view)
     if view.context.base is not None:
         view.context = replace(view.context, base=base)

@@ -97,9 +97,8 @@ def verify_published(
 
 def verify_staged(run: Run, directory: Path, version: str) -> StagedVerification:
     """All findings about a staged release except those on its checksums, which it does not have yet."""
-    return verify_before_checksums(
-        directory, trusted_keys=trusted_keys(run.config), context=make_verify_context(run, version)
-    )
+    context = replace(make_verify_context(run, version), known_packages=run.workspace.known_packages)
+    return verify_before_checksums(directory, trusted_keys=trusted_keys(run.config), context=context)
 
 
 def find_release_directory(run: Run, named: str) -> Path:
