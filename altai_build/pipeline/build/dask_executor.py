@@ -152,8 +152,14 @@ class DaskExecutor:
         return partial(self._describe_phase, job, make_phase_reader(job))
 
     def wait(self) -> list[tuple[JobHandle, JobResult]]:
-        """Wait for the next result. Raises UnreachableError when the scheduler, or for long every worker, is lost."""
+        """Wait for the next result.
+
+        Raises UnreachableError when the scheduler, or for long every worker, is lost, InputError when the disk is full.
+        """
         while True:
+            fault = self._server.fault
+            if fault is not None:
+                raise InputError("results of workers cannot be stored", why=str(fault), todo=fault.todo)
             event = self._client.take(1.0)
             self._watch_workers()
             self._report_refusals()

@@ -22,7 +22,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from ssl import SSLContext
 
-from altai_build.errors import AltaiError, describe_cause
+from altai_build.errors import AltaiError, advise_on_place, describe_cause
 from altai_build.regular_files import open_regular_file
 from altai_build.tools.dask.connections import ConnectionServer
 from altai_build.tools.dask.messages import LONGEST_OUTCOME
@@ -51,6 +51,16 @@ class Refused(Exception):
         self.status = status
 
 
+class CannotStore(Refused):
+    """A request that this machine cannot do what it should for: its disk is full, or read-only."""
+
+    def __init__(self, what: str, error: OSError) -> None:
+        super().__init__(
+            HTTPStatus.INSUFFICIENT_STORAGE, f"{what} cannot be written here: {describe_cause(error)}"
+        )
+        self.todo = advise_on_place(error)
+
+
 class FileServer:
     """Listens in threads of its own until it is closed."""
 
@@ -59,6 +69,8 @@ class FileServer:
         self.jobs: dict[str, ServedJob] = {}
         # Of what was refused, for the user.
         self.refusals: list[str] = []
+        # The last fault of this machine: no worker is to blame for it.
+        self.fault: CannotStore | None = None
         self._server = _Server((host, port), self, context)
         scheme = "https" if context is not None else "http"
         shown = f"[{host}]" if ":" in host else host
@@ -135,7 +147,9 @@ class _Handler(BaseHTTPRequestHandler):
             serve(job, words[2:])
             self.server.expect_head(self.connection)
         except Refused as refusal:
-            if refusal.status is not HTTPStatus.GONE:
+            if isinstance(refusal, CannotStore):
+                self.server.files.fault = refusal
+            elif refusal.status is not HTTPStatus.GONE:
                 self.server.files.refusals.append(f"{self.client_address[0]}: {refusal}"[:500])
                 del self.server.files.refusals[100:]
             self._send(refusal.status, str(refusal).encode())
@@ -273,7 +287,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = attempt.folder / f".{secrets.token_hex(8)}"
         what = f"a file of {attempt.worker}"
         try:
-            digest = self._copy_body(attempt, job.keep_free, path, what)
+            digest = self._copy_body(job, attempt, path, what)
             with job.lock, _writing(what):
                 self._require_going_on(job, attempt)
                 yield path, digest
@@ -315,7 +329,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._require_size(limit)
         return self._read(limit)
 
-    def _copy_body(self, attempt: Attempt, keep_free: int, path: Path, what: str) -> str:
+    def _copy_body(self, job: ServedJob, attempt: Attempt, path: Path, what: str) -> str:
         """Write the body to a file; returns the digest of what came."""
         digest = hashlib.sha256()
         with _writing(what):
@@ -324,8 +338,11 @@ class _Handler(BaseHTTPRequestHandler):
             while data := self._read(CHUNK):
                 digest.update(data)
                 attempt.last_seen = time.monotonic()
-                if shutil.disk_usage(attempt.folder).free < keep_free + len(data):
-                    raise Refused(HTTPStatus.INSUFFICIENT_STORAGE, f"no space is left here for {what}")
+                if shutil.disk_usage(attempt.folder).free < job.keep_free < job.count_bytes():
+                    raise Refused(
+                        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                        f"{attempt.worker} sends more than there is space for",
+                    )
                 with _writing(what):
                     while data:
                         data = data[stream.write(data) :]
@@ -338,9 +355,7 @@ def _writing(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Refused(
-            HTTPStatus.INSUFFICIENT_STORAGE, f"{what} cannot be written here: {describe_cause(error)}"
-        ) from error
+        raise CannotStore(what, error) from error
 
 
 def _append(path: Path, data: bytes) -> None:

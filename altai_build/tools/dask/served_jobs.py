@@ -42,7 +42,7 @@ class ServedJob:
     incoming: Path  # the folder for what attempts send
     live_log: Path  # what the build of the newest attempt prints, while it runs
     most_bytes: int  # that one attempt may send
-    keep_free: int = 0  # bytes of the disk that nothing may take
+    keep_free: int = 0  # bytes: with less left on the disk, one that sent more than that may send nothing
     attempts: dict[str, Attempt] = field(default_factory=dict)
     is_over: bool = False  # ended or cancelled: who still works for it is told to stop
     is_read: bool = False  # a result is being read: no attempt adds to the log
@@ -70,6 +70,11 @@ class ServedJob:
         """Those that began it, in this order."""
         with self.lock:
             return [attempt.worker for attempt in self.attempts.values()]
+
+    def count_bytes(self) -> int:
+        """Of the files of all attempts, those included that are being sent."""
+        with self.lock:
+            return sum(attempt.taken for attempt in self.attempts.values())
 
     def is_stopping(self) -> bool:
         """Whether a worker that was heard of a moment ago builds it and does not know that it is over."""

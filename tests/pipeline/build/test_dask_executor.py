@@ -268,6 +268,19 @@ def test_refused_requests_are_said_once(
     assert [text for text in printed if text] == ["a", "b\\x1b[31m"]
 
 
+def test_a_full_disk_here_ends_the_run(played: Played, tmp_path: Path) -> None:
+    def play(scheduler: PlayedScheduler, key: str, message: bytes) -> Event:
+        [folder] = tmp_path.glob("here/builds/.new*/incoming")
+        folder.rmdir()
+        return scheduler.run(key, message)
+
+    played.scheduler.play = play
+    with pytest.raises(InputError, match="results of workers cannot be stored") as caught:
+        played.build()
+    assert caught.value.why == "the results of w cannot be written here: No such file or directory"
+    assert played.scheduler.closed and len(played.scheduler.messages) == 1
+
+
 def test_where_workers_reach_the_run(
     played: Played, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

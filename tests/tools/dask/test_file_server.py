@@ -173,9 +173,15 @@ def test_nobody_fills_the_disk_of_the_run(server: FileServer, tmp_path: Path) ->
     job, client = serve(server, tmp_path)
     attempt, name = client.begin("worker-1"), next(iter(server.jobs))
     job.keep_free = 1 << 60
+    assert (
+        ask(server, "PUT", f"/jobs/{name}/attempts/{attempt}/small/{refer(b'x').sha256}", job.token, b"x")
+        == 201
+    )
+    job.attempts[attempt].taken = (1 << 60) + 1
+    job.most_bytes = 1 << 61
     place = f"/jobs/{name}/attempts/{attempt}/f/{refer(b'x').sha256}"
-    assert ask(server, "PUT", place, job.token, b"x") == 507
-    assert server.refusals == ["127.0.0.1: no space is left here for a file of worker-1"]
+    assert ask(server, "PUT", place, job.token, b"x") == 413
+    assert server.refusals == ["127.0.0.1: worker-1 sends more than there is space for"]
     job.keep_free = 0
     assert ask(server, "PUT", place, job.token, b"x") == 201
 
@@ -197,6 +203,7 @@ def test_a_disk_that_refuses_is_not_the_network(server: FileServer, tmp_path: Pa
         client.send_log(attempt, b"x")
     assert caught.value.why == "the log of worker-1 cannot be written here: Is a directory"
     shutil.rmtree(job.incoming)
+    assert server.fault is not None and str(server.fault) == caught.value.why
     with pytest.raises(InputError, match="507"):
         client.begin("worker-2")
 
