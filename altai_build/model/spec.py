@@ -1,9 +1,12 @@
-"""What a spec file says for one target."""
+"""What a spec file says for one target.
+
+Tuples, because the process that reads specs imports this module, and dataclasses take a third of its start.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 # Ending of a file name → the format of the archive, by its usual ending.
 _ARCHIVE_FORMATS = {
@@ -14,9 +17,10 @@ _ARCHIVE_FORMATS = {
 # What web services call archives without such an ending; rpm looks at the content.
 _ARCHIVE_URL = re.compile(r"/(?:(?:legacy\.)?(?P<tar>tarball|tar\.gz)|(?:legacy\.)?(?:zipball|zip))/[^?#]+$")
 
+_TAG_FIELDS = ("sources", "patches", "icons")
 
-@dataclass(frozen=True)
-class SourceTag:
+
+class SourceTag(NamedTuple):
     """One SourceN: or PatchN: tag, its macros expanded."""
 
     number: int
@@ -44,8 +48,7 @@ class SourceTag:
         return "://" in self.value
 
 
-@dataclass(frozen=True)
-class SpecInfo:
+class SpecInfo(NamedTuple):
     """What a spec says for one target; dependencies are names without versions."""
 
     name: str
@@ -73,11 +76,26 @@ class SpecInfo:
     excluded: str = ""
 
 
-@dataclass(frozen=True)
-class UnknownSpec:
+class UnknownSpec(NamedTuple):
     """A spec whose content only rpm knows, and the first construct for which that is so."""
 
     reason: str
+
+
+def list_fields(record: SpecInfo | UnknownSpec) -> dict[str, Any]:
+    """The fields of a record by their names, for JSON; `load_spec_info` makes a SpecInfo of them."""
+    fields = record._asdict()
+    tags = {name: [tag._asdict() for tag in fields[name]] for name in _TAG_FIELDS if name in fields}
+    return {**fields, **tags}
+
+
+def load_spec_info(fields: dict[str, Any]) -> SpecInfo:
+    """The record of which `list_fields` made these fields, and JSON after that. Raises TypeError, KeyError."""
+    tags = {key: tuple(SourceTag(**tag) for tag in fields[key]) for key in _TAG_FIELDS}
+    others: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
+    }
+    return SpecInfo(**{**others, **tags})
 
 
 def find_archive_source(info: SpecInfo) -> SourceTag | None:

@@ -323,7 +323,7 @@ def _is_real_directory(path: Path) -> bool:
         return False
 
 
-def sha256_file(path: Path) -> Sha256:
+def sha256_file(path: str | Path) -> Sha256:
     """The SHA-256 of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with open_regular_file(path) as stream:

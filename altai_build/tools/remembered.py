@@ -6,6 +6,7 @@ A file that is damaged, or of another form, is as none. Two runs keep what both 
 from __future__ import annotations
 
 import hashlib
+import os
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -59,8 +60,11 @@ class Remembered:
 @cache
 def digest_code(module: Path, folders: tuple[str, ...]) -> str:
     """The state of the code in some folders, seen from that of a module: part of a key of what that code found."""
-    files = sorted(file for folder in folders for file in (module.parent / folder).glob("*.py"))
-    states = [(str(file), (status := file.stat()).st_mtime_ns, status.st_size) for file in files]
+    states: list[tuple[str, int, int]] = []
+    for folder in folders:
+        with os.scandir(module.parent / folder) as entries:
+            files = sorted((entry.path, entry.stat()) for entry in entries if entry.name.endswith(".py"))
+        states += [(path, status.st_mtime_ns, status.st_size) for path, status in files]
     return hashlib.sha256(repr(states).encode()).hexdigest()
 
 

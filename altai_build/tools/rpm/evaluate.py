@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
 import json
@@ -19,7 +18,7 @@ from typing import NamedTuple
 from altai_build.errors import InputError
 from altai_build.model.limits import Limits
 from altai_build.model.release_suffix import has_hidden_dist
-from altai_build.model.spec import SpecInfo, UnknownSpec
+from altai_build.model.spec import SpecInfo, UnknownSpec, list_fields, load_spec_info
 from altai_build.tools.files import write_atomically
 from altai_build.tools.git.component_source import ComponentSpec
 from altai_build.tools.git.lfs import make_pointer_error, read_content
@@ -32,7 +31,6 @@ from altai_build.tools.spec.reader import (
     SpecText,
     decode_spec,
     encode_spec,
-    load_spec_info,
     read_expanded_spec,
     read_specs,
 )
@@ -175,7 +173,7 @@ class SpecEvaluator:
         # What the clone has of Git LFS is no part of the key.
         is_pure = list(files.values()) == list(blobs.values())
         if is_pure:
-            write_atomically(path, dump_sealed(dataclasses.asdict(info)), durable=False)
+            write_atomically(path, dump_sealed(list_fields(info)), durable=False)
         return Evaluation(info, is_pure)
 
     def _read_files(self, source: ComponentSpec, blobs: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -215,7 +213,7 @@ class SpecEvaluator:
                 todo="make them from the commit's time ($SOURCE_DATE_EPOCH), or define their macro by "
                 f"components.{component.name}.macros in repos.yaml",
             )
-        info = replace(info, unlisted=self._find_unlisted(expansion, info))
+        info = info._replace(unlisted=self._find_unlisted(expansion, info))
         if not has_hidden_dist(expansion.source.text):
             return info
         # Where dist comes from another macro, an expansion with another dist shows where in Release: it is.
@@ -225,7 +223,7 @@ class SpecEvaluator:
             return info
         if _DIST_MARKER not in marked.release:
             return info
-        return replace(info, hidden_dist=marked.release.replace(_DIST_MARKER, "\0", 1))
+        return info._replace(hidden_dist=marked.release.replace(_DIST_MARKER, "\0", 1))
 
     def _find_unlisted(self, expansion: _Expansion, info: SpecInfo) -> tuple[str, ...]:
         """The files that the spec reads and does not name as sources: a build has no others.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Union
+from typing import NamedTuple, Union
 
 from altai_build.tools.spec.calls import find_call_end
 from altai_build.tools.spec.undecided import UNKNOWN, OnlyRpmKnows
@@ -26,8 +25,7 @@ _SPACE = " \t\n\r\f\v"
 _LARGEST = 2**31 - 1  # rpm calculates with C's int
 
 
-@dataclass(frozen=True)
-class Version:
+class Version(NamedTuple):
     """A version literal: `v"1:2.0-3"`."""
 
     text: str

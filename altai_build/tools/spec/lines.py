@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from altai_build.tools.spec.calls import has_open_brackets
 from altai_build.tools.spec.expression import evaluate_expression, is_true
@@ -17,14 +16,14 @@ _DIRECTIVE = re.compile(
 )
 
 
-@dataclass
 class _Branch:
     """The innermost open %if."""
 
-    reads: bool  # the lines of this branch
-    may_read: bool  # a later branch
-    undecided: bool = False  # whether the lines are read is for rpm to tell
-    after_else: bool = False
+    def __init__(self, reads: bool, may_read: bool, undecided: bool = False) -> None:
+        self.reads = reads  # the lines of this branch
+        self.may_read = may_read  # a later branch
+        self.undecided = undecided  # whether the lines are read is for rpm to tell
+        self.after_else = False
 
 
 class SpecLines:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from altai_build.model.dependency import list_dependency_names
 from altai_build.model.spec import SourceTag
@@ -51,17 +51,17 @@ class RestartForArch(Exception):
         self.arch = arch
 
 
-@dataclass
 class PackageContent:
     """One %package, or the main package."""
 
-    tags: dict[str, str] = field(default_factory=dict)
-    provides: list[str] = field(default_factory=list)
-    requires: list[str] = field(default_factory=list)
-    arch: str = ""
-    is_made: bool = False  # it has a %files
-    # Of ExclusiveArch: and the like, by the tag: names in lower case.
-    platforms: dict[str, set[str]] = field(default_factory=dict)
+    def __init__(self, arch: str, tags: dict[str, str]) -> None:
+        self.tags = tags
+        self.provides: list[str] = []
+        self.requires: list[str] = []
+        self.arch = arch
+        self.is_made = False  # it has a %files
+        # Of ExclusiveArch: and the like, by the tag: names in lower case.
+        self.platforms: dict[str, set[str]] = {}
 
     @property
     def name(self) -> str:
@@ -80,7 +80,7 @@ class SpecContent:
         self._macros = macros
         self._arch = arch
         self._restarted = restarted
-        self.main = PackageContent(arch=arch)
+        self.main = PackageContent(arch, {})
         self._packages = [self.main]
         self._package: PackageContent = self.main
         self.sources: list[SourceTag] = []
@@ -193,7 +193,7 @@ class SpecContent:
         if not self.main.name or any(one.name == name for one in self._packages):
             raise self._undecided()
         self._check_legal("name", name)
-        self._package = PackageContent(tags={"name": name}, arch=self.main.arch)
+        self._package = PackageContent(self.main.arch, {"name": name})
         self._packages.append(self._package)
 
     def _find_package(self, line: str, letters: str) -> PackageContent:
@@ -327,8 +327,7 @@ class SpecContent:
         return SetupMacro(folder=values.get("n"), makes_folder="c" in values, following=following)
 
 
-@dataclass(frozen=True)
-class SetupMacro:
+class SetupMacro(NamedTuple):
     """What a %setup line asks for."""
 
     # -n

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Union
 
 from altai_build.errors import InputError
-from altai_build.model.spec import SourceTag, SpecInfo, UnknownSpec
+from altai_build.model.spec import SpecInfo, UnknownSpec, list_fields, load_spec_info
 from altai_build.tools import commands, process
 from altai_build.tools.files import write_atomically
 from altai_build.tools.sandbox.bubblewrap import BUILD_DIR, BUILD_HOSTNAME
@@ -142,7 +142,7 @@ class SpecReader:
         for path, old, result in zip(paths, cached, results):
             # Errors are not cached.
             if path and old is None and not isinstance(result, InputError):
-                write_atomically(path, dump_sealed(dataclasses.asdict(result)), durable=False)
+                write_atomically(path, dump_sealed(list_fields(result)), durable=False)
         return results
 
     def _cache_paths(
@@ -300,12 +300,3 @@ def _convert_answer(spec: SpecText, answer: dict[str, Any]) -> SpecResult:
     if "reason" in answer:
         return UnknownSpec(reason=answer["reason"])
     return load_spec_info(answer)
-
-
-def load_spec_info(fields: dict[str, Any]) -> SpecInfo:
-    """The record of which `dataclasses.asdict` made these fields, and JSON after that."""
-    tags = {key: tuple(SourceTag(**tag) for tag in fields[key]) for key in ("sources", "patches", "icons")}
-    others: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
-    }
-    return SpecInfo(**{**others, **tags})

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 import math
@@ -18,7 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from altai_build.model.release_suffix import has_hidden_dist
-from altai_build.model.spec import SpecInfo, UnknownSpec
+from altai_build.model.spec import SpecInfo, UnknownSpec, list_fields
 from altai_build.tools.spec.calls import QUOTE
 from altai_build.tools.spec.macrofiles import read_system_macros
 from altai_build.tools.spec.macros import Macro, MacroExpander
@@ -89,13 +88,13 @@ def read_spec(text: str, macros: Mapping[str, str], arch: str, *, is_expanded: b
         if not is_expanded and has_hidden_dist(text):
             marked = _Reading(arch, {**macros, "dist": _RELEASE_MARKER}).read(text)
             hidden_dist = _find_dist(marked.main.tags.get("release", ""))
-        return dataclasses.asdict(reading.make_info(content, hidden_dist))
+        return list_fields(reading.make_info(content, hidden_dist))
     except _NotAnRpmSpec:
         return _TAGS_ELSEWHERE if _has_all_tags(text) else {"foreign": True}
     except OnlyRpmKnows as error:
         if not _mentions_tags(text):
             return {"foreign": True}
-        return dataclasses.asdict(UnknownSpec(reason=str(error)))
+        return list_fields(UnknownSpec(reason=str(error)))
     except EndlessMacro as error:
         return {"error": str(error), "todo": "look for that macro"}
     except _SpecError as error:

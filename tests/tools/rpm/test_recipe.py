@@ -49,7 +49,7 @@ def test_every_change_of_an_input_changes_the_key(tmp_path: Path) -> None:
         dataclasses.replace(
             recipe, archive_parts=(dataclasses.replace(recipe.archive_parts[0], folder="inner"),)
         ),
-        dataclasses.replace(recipe, info=dataclasses.replace(recipe.info, prefix="other")),
+        dataclasses.replace(recipe, info=recipe.info._replace(prefix="other")),
     ]
     keys = {compute_key(other.list_inputs()) for other in others}
     assert key not in keys and len(keys) == len(others)

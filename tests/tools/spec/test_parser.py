@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.model.spec import SpecInfo
+from altai_build.model.spec import SpecInfo, load_spec_info
 from altai_build.tools.spec import reader_child
 from altai_build.tools.spec.parser import SpecContent
-from altai_build.tools.spec.reader import RPM_MACROS, load_spec_info
+from altai_build.tools.spec.reader import RPM_MACROS
 from altai_build.tools.spec.undecided import OnlyRpmKnows
 
 HEAD = "Name: focus\nVersion: 1.0\nRelease: 3%{?dist}\nSummary: x\nLicense: x\n"

@@ -112,3 +112,10 @@ def test_an_answer_without_end_is_an_error() -> None:
     (answer, second) = answers("\n".join([*lines, SPEC]), SPEC)
     assert answer["error"] == "its tags and names have more than 4194304 characters"
     assert second["name"] == "focus"
+
+
+def test_it_starts_without_what_it_does_not_need() -> None:
+    program = f"import sys, {reader_child.__name__}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
+    # Making dataclasses, with what they import, takes a third of its start.
+    assert not {"dataclasses", "inspect", "tempfile", "logging"} & set(done.stdout.split())
