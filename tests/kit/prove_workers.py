@@ -38,6 +38,7 @@ CASES: dict[str, Callable[[Proof], str]] = {
     "scheduler-killed": Proof.killed_scheduler,
     "run-killed": Proof.killed_run,
     "run-killed-for-good": worker_faults.orphans,
+    "worker-cancelled": worker_faults.cancelled_worker,
     "worker-slow": worker_faults.slow_worker,
     "worker-hangs": worker_faults.frozen_worker,
     "package-kills": worker_faults.killing_package,

@@ -22,6 +22,8 @@ _LAST = WORKERS[-1]
 _OTHERS = WORKERS[:-1]
 # Seconds of each second in which a slow worker has no processor.
 _STOPPED = 0.9
+# Seconds between the end of a build and that of its worker.
+_MOMENT = 0.1
 _TTL = "15s"
 _MOST_DEATHS = 4  # distributed.scheduler.allowed-failures, and the first one
 _SCREEN = (100, 30)
@@ -92,6 +94,23 @@ def _slowed_down(pid: int) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
+
+
+def cancelled_worker(proof: Proof) -> str:
+    """All processes of a worker get SIGTERM, as by a cluster, those of the build a moment before the worker."""
+    superproject, run = proof.start("cancelled-worker")
+    worker = proof.machines.workers[_LAST].process.pid
+    for pid in list_descendants(worker):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    time.sleep(_MOMENT)
+    os.kill(worker, signal.SIGTERM)
+    try:
+        answer = proof.check_rescheduled(superproject, run)
+    finally:
+        proof.restart(_LAST)
+    expect("is sent to a worker again" not in run.read(), f"it answered: {run.read()[-500:]}")
+    return answer
 
 
 def slow_worker(proof: Proof) -> str:

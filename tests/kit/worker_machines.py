@@ -41,7 +41,13 @@ def find_processes(words: str) -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode().startswith(words):
+            if (
+                (folder / "cmdline")
+                .read_bytes()
+                .replace(b"\0", b" ")
+                .decode(errors="replace")
+                .startswith(words)
+            ):
                 found.append(int(folder.name))
     return found
 
@@ -52,7 +58,9 @@ def list_descendants(pid: int) -> dict[int, str]:
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            commands[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            commands[int(folder.name)] = (
+                (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            )
     found, fringe = {}, {pid}
     while fringe:
         fringe = {child for child, parent in parents.items() if parent in fringe}

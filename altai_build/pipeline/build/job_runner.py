@@ -51,6 +51,8 @@ from altai_build.tools.solver.pool import ResolvedPackage
 from altai_build.workspace import Workspace
 
 _LONGEST_ERROR = 900
+# Seconds. Where a cluster ends a worker, it ends the processes of its builds at the same time, or a moment before.
+END_GRACE = 0.5
 
 
 @dataclass
@@ -159,6 +161,10 @@ class JobRunner:
             sender.raise_if_ended()
             raise
         sender.raise_if_ended()
+        if result.outcome.failure is not None:
+            # Was it the build, or the end of the worker?
+            time.sleep(END_GRACE)
+            process.end_stopped_thread()
         return result
 
     def _open_builder(self, description: Description) -> Builder:

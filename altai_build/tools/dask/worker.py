@@ -18,6 +18,7 @@ from altai_build.errors import InputError, UnreachableError, escape_control_char
 from altai_build.model.cluster import ClusterSettings
 from altai_build.tools.commands import INHERITED_VARIABLES
 from altai_build.tools.dask.address import check_scheduler, is_loopback
+from altai_build.tools.mock.host import MOCK_VARIABLES
 
 # Seconds until a scheduler must have answered.
 CONNECT_TIMEOUT = 30
@@ -71,8 +72,13 @@ def run_worker(
 
 
 def forget_environment() -> None:
-    """Keep only the variables that programs inherit: neither tokens nor sockets of agents are in reach of tasks."""
-    for name in set(os.environ) - {*INHERITED_VARIABLES, "LANG", "LC_ALL", "TERM", "VIRTUAL_ENV"}:
+    """Keep only the variables that programs inherit: neither tokens nor sockets of agents are in reach of tasks.
+
+    Of those that mock needs, proxies with a password are not kept.
+    """
+    kept = {*INHERITED_VARIABLES, "LANG", "LC_ALL", "TERM", "VIRTUAL_ENV"}
+    kept.update(name for name in MOCK_VARIABLES if "@" not in os.environ.get(name, ""))
+    for name in set(os.environ) - kept:
         del os.environ[name]
 
 

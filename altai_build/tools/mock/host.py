@@ -9,6 +9,12 @@ import pwd
 from altai_build.errors import MissingToolError
 from altai_build.tools import commands, process
 
+# The user who called sudo, and the proxies.
+MOCK_VARIABLES = (
+    *("SUDO_UID", "SUDO_GID", "SUDO_USER", "USERHELPER_UID"),
+    *("http_proxy", "https_proxy", "ftp_proxy", "no_proxy"),
+)
+
 
 def require_mock() -> None:
     """Raise MissingToolError when mock is absent or refuses to work for this user."""
@@ -44,12 +50,8 @@ def read_mock_version() -> str:
 
 
 def mock_environment() -> dict[str, str]:
-    """What mock gets of this process's environment: the user who called sudo, and the proxies."""
-    wanted = (
-        *("SUDO_UID", "SUDO_GID", "SUDO_USER", "USERHELPER_UID"),
-        *("http_proxy", "https_proxy", "ftp_proxy", "no_proxy"),
-    )
-    return {name: os.environ[name] for name in wanted if name in os.environ}
+    """What mock gets of this process's environment."""
+    return {name: os.environ[name] for name in MOCK_VARIABLES if name in os.environ}
 
 
 def calling_user() -> int:

@@ -13,6 +13,8 @@ import pytest
 
 from altai_build import __version__
 from altai_build.errors import InputError, MissingToolError
+from altai_build.model.build import BuildOutcome, FailureKind
+from altai_build.pipeline.build import job_runner
 from altai_build.pipeline.build.builders import BUILDERS
 from altai_build.pipeline.build.job_runner import JobRunner, list_offers
 from altai_build.tools import process
@@ -179,6 +181,25 @@ def test_stopped_jobs_are_waited_for_but_not_for_ever(runner: JobRunner) -> None
     started = time.monotonic()
     runner.wait(60)
     assert time.monotonic() - started < 50
+
+
+def test_a_build_that_fails_because_the_worker_ends_is_no_result(
+    runner: JobRunner, server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_runner, "END_GRACE", 0.0)
+    ends = [True, False]
+
+    def build(self: HostBuilder, request: object, buildroot: object) -> BuildOutcome:
+        if ends.pop(0):
+            runner.stop()
+        return BuildOutcome(
+            failure=FailureKind.BUILD, rpms=(), log=None, reason="signal 15", seconds=0.1, buildroot=()
+        )
+
+    monkeypatch.setattr(HostBuilder, "build", build)
+    assert run(runner, server, tmp_path, encode(describe()))["error"] == "the worker was stopped"
+    answer = run(runner, server, tmp_path, encode(describe()))
+    assert not answer["error"] and answer["outcome"]
 
 
 def test_tls_is_demanded_as_the_worker_was_told(

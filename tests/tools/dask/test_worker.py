@@ -38,9 +38,11 @@ def test_secrets_of_the_environment_are_forgotten(monkeypatch: pytest.MonkeyPatc
         "ALTAI_BUILD_PASSPHRASE_FILE",
         "AWS_SECRET_ACCESS_KEY",
     )
-    monkeypatch.setattr(os, "environ", {"PATH": "/bin", "HOME": "/h", **dict.fromkeys(secrets, "x")})
+    kept = {"PATH": "/bin", "HOME": "/h", "SUDO_UID": "1000", "http_proxy": "http://proxy:3128"}
+    proxy = {"https_proxy": "http://user:password@proxy:3128"}
+    monkeypatch.setattr(os, "environ", {**kept, **proxy, **dict.fromkeys(secrets, "x")})
     forget_environment()
-    assert os.environ == {"PATH": "/bin", "HOME": "/h"}
+    assert os.environ == kept
 
 
 def test_no_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
