@@ -82,6 +82,7 @@ class DaskExecutor:
         self._reporter = reporter
         self._stack = stack
         definition = next(iter(environments.values())).definition
+        self._folder = definition.settings.workspace
         scratch = stack.enter_context(scratch_directory(definition.settings.scratch, "dask"))
         scratch.chmod(0o711)  # the client's child works below it as another user
         # Before the scheduler is asked, which takes longer.
@@ -157,10 +158,11 @@ class DaskExecutor:
         Raises UnreachableError when the scheduler, or for long every worker, is lost, InputError when the disk is full.
         """
         while True:
-            fault = self._server.fault
-            if fault is not None:
-                raise InputError("results of workers cannot be stored", why=str(fault), todo=fault.todo)
             event = self._client.take(1.0)
+            if (fault := self._server.fault) is not None:
+                raise InputError(
+                    f"results of workers cannot be stored in {self._folder}", why=str(fault), todo=fault.todo
+                )
             self._watch_workers()
             self._report_refusals()
             result = self._handle(event) if event is not None else None

@@ -6,12 +6,15 @@ import ipaddress
 import re
 import socket
 import ssl
+from contextlib import ExitStack
+from urllib.parse import urlsplit
 
 from altai_build.errors import InputError, UnreachableError, UsageError, describe_cause
 from altai_build.model.cluster import ClusterSettings, TlsFiles
 
 _SCHEDULER = re.compile(r"(?:(tcp|tls)://)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 _PLACE = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
+_PROBE = 5.0  # seconds
 INSECURE_OPTION = "--insecure-scheduler"
 
 
@@ -99,6 +102,32 @@ def find_own_address(towards: str) -> str:
         why="\n".join(causes),
         todo="check the address, the network and the name service of this machine",
     )
+
+
+def find_obstacle(address: str, tls: TlsFiles | None) -> str:
+    """Why Dask cannot speak with a scheduler, as far as a connection of our own shows; "" where that one works."""
+    place = urlsplit(address)
+    try:
+        with ExitStack() as stack:
+            connection = stack.enter_context(
+                socket.create_connection((place.hostname or "", place.port or 0), timeout=_PROBE)
+            )
+            if place.scheme == "tls" and tls is not None:
+                context = make_tls_context(tls, for_server=False)
+                connection = stack.enter_context(context.wrap_socket(connection))
+            # A scheduler speaks first.
+            if connection.recv(1):
+                return ""
+        return "what listens there hangs up: it may be no scheduler, or one with TLS"
+    except socket.timeout:
+        return f"nothing was heard from there in {_PROBE:g} seconds"
+    except ssl.SSLError as error:
+        return (
+            f"TLS fails ({error.reason or error}): its certificate or this one is not of the same authority or is not "
+            "valid today, or there is no TLS"
+        )
+    except OSError as error:
+        return describe_cause(error)
 
 
 def make_tls_context(tls: TlsFiles, *, for_server: bool) -> ssl.SSLContext:

@@ -8,6 +8,7 @@ import queue
 import select
 import sys
 import threading
+import time
 from collections.abc import Collection
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -21,7 +22,8 @@ from altai_build.model.cluster import ClusterSettings, TlsFiles
 from altai_build.model.limits import Limits
 from altai_build.regular_files import read_regular_file
 from altai_build.tools import process
-from altai_build.tools.dask.address import check_scheduler
+from altai_build.tools.commands import describe_exit
+from altai_build.tools.dask.address import check_scheduler, find_obstacle
 from altai_build.tools.dask.library import require_dask
 from altai_build.tools.files import make_directory
 from altai_build.tools.sandbox.bubblewrap import NetworkSandbox
@@ -35,6 +37,8 @@ SILENCE = 60.0
 _MOST_EVENTS = 1000
 _LONGEST_EVENT = 16 << 20  # bytes; a cluster may have thousands of workers
 _LONGEST_PEM = 1 << 20
+# What the sandbox adds to the number of the signal that ended its command.
+_SHELL_SIGNAL = 128
 # Of the child: what it writes is a log of errors.
 _LIMITS = Limits(processes=None, memory=4 << 30, file=64 << 20)
 # Of the host, for names of schedulers.
@@ -99,6 +103,7 @@ class SchedulerClient:
     def __init__(self, settings: ClusterSettings, scratch: Path) -> None:
         """Connects; `scratch` is a folder for the child. Raises UsageError, InputError, UnreachableError."""
         self.address, self.host = check_scheduler(settings)
+        self._tls = settings.tls
         self._events: queue.Queue[Event | None] = queue.Queue(_MOST_EVENTS)
         self._silence = 0.0  # seconds for which no event was there
         self._is_closed = False
@@ -128,7 +133,8 @@ class SchedulerClient:
             return event.workers
         raise UnreachableError(
             f"the scheduler {self.address} does not answer",
-            why=event.text if isinstance(event, Unreachable) else self._read_errors(),
+            why=find_obstacle(self.address, self._tls)
+            or (event.text if isinstance(event, Unreachable) else self._read_errors()),
             todo="start it (`dask scheduler`), or correct --scheduler or dask.scheduler in repos.yaml; "
             "--executor local builds on this machine",
         )
@@ -160,7 +166,7 @@ class SchedulerClient:
         self._silence = 0.0
         if event is None or isinstance(event, SchedulerLost):
             process.end_stopped_thread()
-            raise self._lose(self._read_errors() if event is None else "")
+            raise self._lose("" if event is not None else self._describe_end())
         if isinstance(event, Workers):
             self.workers = event.workers
         return event
@@ -209,6 +215,16 @@ class SchedulerClient:
             with suppress(queue.Full):
                 self._events.put(event, timeout=1.0)
                 return
+
+    def _describe_end(self) -> str:
+        """How the child ended, where that is no fault of the scheduler's: perhaps the kernel lacked memory."""
+        deadline = time.monotonic() + 1.0
+        while (status := self._child.poll()) is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if status is not None and status > _SHELL_SIGNAL:
+            status = _SHELL_SIGNAL - status
+        ended = f"its client, a process of this run, {describe_exit(status)}" if status else ""
+        return "\n".join(filter(None, (ended, self._read_errors())))
 
     def _read_errors(self) -> str:
         with suppress(OSError):

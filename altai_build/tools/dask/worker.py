@@ -17,7 +17,7 @@ from typing import Any
 from altai_build.errors import InputError, UnreachableError, escape_control_characters
 from altai_build.model.cluster import ClusterSettings
 from altai_build.tools.commands import INHERITED_VARIABLES
-from altai_build.tools.dask.address import check_scheduler, is_loopback
+from altai_build.tools.dask.address import check_scheduler, find_obstacle, is_loopback
 from altai_build.tools.mock.host import MOCK_VARIABLES
 
 # Seconds until a scheduler must have answered.
@@ -159,7 +159,7 @@ async def _connect(
     except (OSError, TimeoutError, asyncio.TimeoutError) as error:
         raise UnreachableError(
             f"the scheduler {address} does not answer",
-            why=str(error),
+            why=find_obstacle(address, settings.tls) or str(error),
             todo="start it (`dask scheduler`), or correct --scheduler",
         ) from error
     except (RuntimeError, ValueError) as error:

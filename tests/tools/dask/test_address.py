@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import ssl
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from altai_build.errors import InputError, UnreachableError, UsageError
 from altai_build.model.cluster import ClusterSettings, TlsFiles
 from altai_build.tools.dask.address import (
     check_scheduler,
+    find_obstacle,
     find_own_address,
     is_loopback,
     make_tls_context,
@@ -102,6 +106,37 @@ def test_a_name_may_have_an_address_that_no_way_leads_to(monkeypatch: pytest.Mon
     with pytest.raises(UnreachableError) as caught:
         find_own_address("one")
     assert caught.value.why.startswith("255.255.255.255: ")
+
+
+def answer_once(reply: bytes | None, context: ssl.SSLContext | None = None) -> str:
+    """The place of a server that greets its first client with this, or says nothing until that one hangs up."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def work() -> None:
+        with server, server.accept()[0] as connection, contextlib.suppress(OSError):
+            if context is not None:
+                connection = context.wrap_socket(connection, server_side=True)
+            if reply is None:
+                connection.recv(1)
+            elif reply:
+                connection.sendall(reply)
+            connection.close()
+
+    threading.Thread(target=work, daemon=True).start()
+    return f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_why_a_scheduler_cannot_be_spoken_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tls, other = (make_cluster_certificates(tmp_path / name) for name in ("one", "other"))
+    context = make_tls_context(tls, for_server=True)
+    assert find_obstacle("tcp://127.0.0.1:9", None) == "Connection refused"
+    assert find_obstacle(f"tcp://{answer_once(b'greeting')}", None) == ""
+    assert find_obstacle(f"tls://{answer_once(b'greeting', context)}", tls) == ""
+    assert find_obstacle(f"tcp://{answer_once(b'')}", None).startswith("what listens there hangs up")
+    for place in (answer_once(b"greeting", context), answer_once(b"greeting")):
+        assert find_obstacle(f"tls://{place}", other).startswith("TLS fails (")
+    monkeypatch.setattr("altai_build.tools.dask.address._PROBE", 0.1)
+    assert find_obstacle(f"tcp://{answer_once(None)}", None) == "nothing was heard from there in 0.1 seconds"
 
 
 def test_certificates_must_belong_together(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ def test_no_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ) as caught:
         SchedulerClient(ClusterSettings("127.0.0.1:9"), tmp_path)
     assert "`dask scheduler`" in caught.value.todo and "--executor local" in caught.value.todo
-    assert caught.value.exit_code == 3
+    assert (caught.value.why, caught.value.exit_code) == ("Connection refused", 3)
 
 
 def test_certificates_that_cannot_be_read(tmp_path: Path) -> None:
@@ -111,6 +113,17 @@ def test_a_child_that_says_nothing_is_lost(play: object, monkeypatch: pytest.Mon
         for _ in range(100):
             one.submit("k", b"x" * 4096, "offer", 0.0)
     assert caught.value.why == "its client has read nothing for 0.02 seconds"
+    one.close()
+
+
+def test_a_child_that_is_killed_is_not_the_scheduler(play: object) -> None:
+    assert callable(play)
+    one = play('{"event": "done", "key": "k", "answer": "{}"}')
+    assert isinstance(one, SchedulerClient) and isinstance(one.take(30), Done)
+    os.killpg(one._child.pid, signal.SIGKILL)
+    with pytest.raises(UnreachableError) as caught:
+        one.take(30)
+    assert caught.value.why == "its client, a process of this run, was killed by SIGKILL"
     one.close()
 
 

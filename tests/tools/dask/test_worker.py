@@ -49,8 +49,11 @@ def test_no_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "CONNECT_TIMEOUT", 0.5)
     monkeypatch.setattr(worker, "forget_environment", lambda: None)
     options = WorkerOptions(name="w", slots=1, offers=["x"], host="", folder=tmp_path)
-    with pytest.raises(UnreachableError, match=r"the scheduler tcp://127\.0\.0\.1:9 does not answer"):
+    with pytest.raises(
+        UnreachableError, match=r"the scheduler tcp://127\.0\.0\.1:9 does not answer"
+    ) as caught:
         run_worker(ClusterSettings("127.0.0.1:9"), options, bytes.upper, lambda: None, print)
+    assert caught.value.why == "Connection refused"
 
 
 def test_what_dask_logs_is_a_line() -> None:
