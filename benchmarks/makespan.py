@@ -9,9 +9,12 @@ work      all builds, divided by the number of slots
 chain     the longest chain of builds that need one another
 windows   what a build needs takes its time in the slots before it, and what needs it after it: the work of builds that
           lie between has to fit into the slots there
+whole     a build is done by one slot: between builds that all others wait for, as a toolchain is, so many of such
+          lengths do not fit into the slots in less time
 
-A target compares with the largest of the three. Where a graph makes the slots wait, only `windows` knows. Limits need
-not be reachable: for the worst number of slots, `best found` is the best of many other orders, tried at random.
+A target compares with the largest of the four. Where a graph makes the slots wait, only `windows` and `whole` know.
+Limits need not be reachable: for the worst number of slots, `best found` is the best of many other orders, tried at
+random.
 """
 
 from __future__ import annotations
@@ -100,6 +103,7 @@ def print_rows(title: str, rows: Sequence[Row]) -> None:
         "work",
         "chain",
         "windows",
+        "whole",
         "/ max(work, chain)",
         "/ all",
         "durations unknown",
@@ -107,7 +111,8 @@ def print_rows(title: str, rows: Sequence[Row]) -> None:
     print(f"| {' | '.join(head)} |\n|{'---:|' * len(head)}")
     for row in rows:
         limits = row.limits
-        seconds = [f"{value:.1f}" for value in (row.makespan, limits.work, limits.chain, limits.windows)]
+        values = (row.makespan, limits.work, limits.chain, limits.windows, limits.whole)
+        seconds = [f"{value:.1f}" for value in values]
         ratios = [row.makespan / limits.simple, row.ratio, row.unforeseen / limits.all]
         print(f"| {row.slots} | {' | '.join((*seconds, *(f'{ratio:.3f}' for ratio in ratios)))} |")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -14,11 +15,12 @@ from random import Random
 import pytest
 
 from altai_build.model.order import compute_order
+from altai_build.model.order_search import pack
 from benchmarks import makespan, measure, workers
 from benchmarks.measure import Variant, exponent, plot, ratios, take_turns
 from benchmarks.simulation import graphs
 from benchmarks.simulation.builds import simulate
-from benchmarks.simulation.limits import LimitFinder
+from benchmarks.simulation.limits import LimitFinder, find_packing_limit
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = sorted(path for path in (ROOT / "benchmarks").glob("*.py") if path.name != "measure.py")
@@ -214,7 +216,33 @@ def test_what_has_to_come_before_and_after_a_build_limits_the_time() -> None:
     rows = [*((name, []) for name in before), ("neck", before), *((name, ["neck"]) for name in after)]
     graph = [graphs.make_component(name, needs, 10.0) for name, needs in rows]
     limits = LimitFinder(compute_order(graph)).limits(2)
-    assert (limits.work, limits.chain, limits.windows) == (45.0, 30.0, 50.0)
+    assert (limits.work, limits.chain, limits.windows, limits.whole) == (45.0, 30.0, 50.0, 50.0)
+    # Four whole builds do not fit into three slots in less than twice their time.
+    assert round(LimitFinder(compute_order(graph)).limits(3).whole, 6) == 50.0
+
+
+def test_whole_builds_need_at_least_so_long() -> None:
+    for seconds, slots, expected in (
+        ([6.0, 6.0, 6.0], 2, 12.0),
+        ([5.0, 4.0, 3.0], 2, 7.0),
+        ([9.0], 4, 9.0),
+        ([4.0] * 6, 2, 12.0),
+    ):
+        assert math.isclose(find_packing_limit(seconds, slots), expected, rel_tol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_division_of_builds_between_slots_is_quicker_than_the_limit(seed: int) -> None:
+    chance = Random(seed)
+    seconds = [chance.uniform(1, 9) for _ in range(7)]
+    ways = itertools.product(range(3), repeat=len(seconds))
+    best = min(
+        max(sum(s for s, one in zip(seconds, way) if one == slot) for slot in range(3)) for way in ways
+    )
+    assert find_packing_limit(seconds, 3) <= best + 1e-6
+    starts = pack({str(number): value for number, value in enumerate(seconds)}, 3, chance)
+    ends = [start + seconds[int(name)] for name, start in starts.items()]
+    assert best - 1e-6 <= max(ends) <= 1.06 * best
 
 
 def test_the_builds_of_a_real_release_are_near_the_limits_with_any_number_of_slots() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from altai_build.model.order import Order
+from altai_build.model.order_search import find_stages
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,7 @@ class Limits:
     work: float
     chain: float
     windows: float
+    whole: float
 
     @property
     def simple(self) -> float:
@@ -25,7 +28,37 @@ class Limits:
     @property
     def all(self) -> float:
         """The largest of all."""
-        return max(self.simple, self.windows)
+        return max(self.simple, self.windows, self.whole)
+
+
+def find_packing_limit(seconds: Sequence[float], slots: int) -> float:
+    """Seconds in which so many slots cannot finish these builds earlier, each of them in one slot.
+
+    By halving: whether more slots are needed for a time (the lower bound of Martello and Toth for bin packing).
+    """
+    low = high = max(sum(seconds) / slots, *seconds)
+    while _count_slots(seconds, high) > slots:
+        low, high = high, high * 1.1
+    for _ in range(30 if low < high else 0):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _count_slots(seconds, middle) > slots else (low, middle)
+    return low
+
+
+def _count_slots(seconds: Sequence[float], most: float) -> int:
+    """At least how many slots are needed where none may take longer than `most`.
+
+    For any size: builds that leave less room than that in a slot have it for themselves; two of more than half do not
+    fit into one; and those between the size and a half fill what is left.
+    """
+    found = 0
+    for size in {0.0, *(one for one in seconds if one <= most / 2)}:
+        alone = sum(one > most - size for one in seconds)
+        large = [one for one in seconds if most / 2 < one <= most - size]
+        small = sum(one for one in seconds if size <= one <= most / 2)
+        room = len(large) * most - sum(large)
+        found = max(found, alone + len(large) + max(0, math.ceil((small - room) / most - 1e-9)))
+    return found
 
 
 class LimitFinder:
@@ -48,6 +81,19 @@ class LimitFinder:
             work=sum(self._order.seconds.values()) / slots,
             chain=self._order.critical_path_seconds,
             windows=max(self._list_windows(heads, tails, slots)),
+            whole=self._add_stages(slots),
+        )
+
+    def _add_stages(self, slots: int) -> float:
+        """The stages between bottlenecks follow one another; in each, builds are not divided between slots."""
+        seconds = self._order.seconds
+        stages = find_stages(self._order)
+        if len(stages) < 2:
+            return 0.0
+        staged = set(itertools.chain.from_iterable(stages))
+        bottlenecks = sum(seconds[name] for name in self._names if name not in staged)
+        return bottlenecks + sum(
+            find_packing_limit([seconds[name] for name in stage], slots) for stage in stages
         )
 
     def _measure(

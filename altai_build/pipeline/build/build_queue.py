@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from altai_build.model.build import BuildResult
@@ -29,11 +29,19 @@ class BuildQueue:
     """Components that are ready, those that are being prepared, and builds that are prepared.
 
     Preparing takes no slot. As many builds are prepared ahead as there are slots, so that a slot does not stand idle
-    while the next build is prepared for it.
+    while the next build is prepared for it. `search_priorities` is asked for a better order once, when the first build
+    can start.
     """
 
-    def __init__(self, remaining_seconds: Mapping[str, float], seconds: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        remaining_seconds: Mapping[str, float],
+        seconds: Mapping[str, float],
+        search_priorities: Callable[[int], Mapping[str, float]] | None = None,
+    ) -> None:
         self._remaining_seconds = remaining_seconds
+        self._priorities = remaining_seconds
+        self._search_priorities = search_priorities
         self._seconds = seconds
         self._ready: list[tuple[float, str]] = []  # a heap of ranks
         self._preparing: dict[str, tuple[float, str]] = {}  # component → its rank
@@ -46,6 +54,9 @@ class BuildQueue:
 
     def take(self, slots: int, building: int) -> str | PreparedBuild | None:
         """What to do next while so many builds run: a component to prepare, a build to start, or nothing now."""
+        if self._prepared and self._search_priorities is not None:
+            self._set_priorities(self._search_priorities(slots))
+            self._search_priorities = None
         may_start = self._may_start(slots, building)
         is_ready_first = bool(self._ready) and (not self._prepared or self._ready[0] < self._prepared[0].rank)
         if self._may_prepare(slots) and (is_ready_first or not may_start):
@@ -74,7 +85,15 @@ class BuildQueue:
             yield self._prepared.pop().steps
 
     def _rank(self, name: str) -> tuple[float, str]:
-        return -self._remaining_seconds[name], name
+        return -self._priorities[name], name
+
+    def _set_priorities(self, priorities: Mapping[str, float]) -> None:
+        self._priorities = priorities
+        self._ready = [self._rank(name) for _, name in self._ready]
+        heapq.heapify(self._ready)
+        self._preparing = {name: self._rank(name) for name in self._preparing}
+        self._prepared = [PreparedBuild(*self._rank(one.name), one.steps, one.job) for one in self._prepared]
+        heapq.heapify(self._prepared)
 
     def _may_prepare(self, slots: int) -> bool:
         """For one that is more urgent than all that are prepared there is always room."""
@@ -95,7 +114,7 @@ class BuildQueue:
         if not self._prepared:
             return False
         kept = sum(
-            -urgency * slots >= self._work_left and urgency < self._prepared[0].urgency
-            for urgency, _ in self._preparing.values()
+            self._remaining_seconds[name] * slots >= self._work_left and rank < self._prepared[0].rank
+            for name, rank in self._preparing.items()
         )
         return building + kept < slots

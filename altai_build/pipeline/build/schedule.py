@@ -1,4 +1,4 @@
-"""Which build starts when: after everything that it needs, the longest remaining chain first."""
+"""Which build starts when: after everything that it needs, as a rule the longest remaining chain first."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from altai_build.config import Config
 from altai_build.errors import BuildError
 from altai_build.model.build import BUILD_LOG, BuildResult, BuildStep, FailureKind
 from altai_build.model.component_status import ComponentStatus
+from altai_build.model.order_search import search_priorities
 from altai_build.model.package import LocalRpm
 from altai_build.model.release_files import LATEST_LINK, make_log_path
 from altai_build.pipeline.build.build_queue import BuildQueue, PreparedBuild
@@ -96,8 +97,9 @@ class Schedule:
         self._sequence = self.build_order.order.start()
         self._running: dict[JobHandle, tuple[str, Steps[BuildResult]]] = {}
         self._builds: set[JobHandle] = set()  # of `_running` those that have a slot
-        remaining = self.build_order.order.remaining_seconds
-        self._queue = BuildQueue(remaining, self.build_order.order.seconds)
+        order = self.build_order.order
+        remaining = order.remaining_seconds
+        self._queue = BuildQueue(remaining, order.seconds, lambda slots: search_priorities(order, slots))
         # Components that may be asked early, the least urgent first, and those that are.
         self._unasked = sorted(self.build_order.srpms, key=lambda name: remaining.get(name, 0.0))
         self._early: dict[JobHandle, Steps[None]] = {}

@@ -75,6 +75,25 @@ def test_a_slot_is_kept_for_a_build_whose_chain_is_as_long_as_the_run() -> None:
     assert take(queue, 2, 1) == "build a"
 
 
+def test_a_better_order_counts_from_the_first_build_on() -> None:
+    slots: list[int] = []
+
+    def search(number: int) -> dict[str, float]:
+        slots.append(number)
+        return {"a": 1.0, "b": 3.0, "c": 2.0}
+
+    remaining = {"a": 9.0, "b": 2.0, "c": 1.0}
+    queue = BuildQueue(remaining, remaining, search)
+    for name in remaining:
+        queue.add(name)
+    assert [take(queue, 2, 0), take(queue, 2, 0), take(queue, 2, 0)] == ["a", "b", ""] and not slots
+    for name in ("a", "b"):
+        queue.put_prepared(name, NOTHING, NOTHING)
+    assert [take(queue, 2, 0), take(queue, 2, 1)] == ["build b", "c"]
+    queue.put_prepared("c", NOTHING, NOTHING)
+    assert [take(queue, 2, 1), slots] == ["build c", [2]]
+
+
 def test_what_is_prepared_is_closed_at_the_end() -> None:
     queue = make_queue(a=1.0)
     assert take(queue, 1, 1) == "a"

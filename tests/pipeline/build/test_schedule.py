@@ -222,7 +222,7 @@ def test_while_builds_run_others_are_prepared_and_asked_early(stage: Stage) -> N
     stage.executor.slots = 2
     needs = {"a": [], "b": [], "c": [], "d": [], "e": [], "last": ["c"]}
     assert set(stage.statuses(needs, seconds={"a": 9.0, "b": 8.0, "c": 7.0}, asks=True).values()) == {BUILT}
-    assert stage.executor.started == ["a", "b", "c", "d", "e", "last"] and stage.executor.most_running == 2
+    assert sorted(stage.executor.started) == sorted(needs) and stage.executor.most_running == 2
     assert stage.executor.asked[:2] == ["a", "b"]
     assert stage.executor.asked.index("early last") < stage.executor.asked.index("last")
     assert sorted(name for name in stage.executor.asked if "early" not in name) == sorted(needs)
