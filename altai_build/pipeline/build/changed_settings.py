@@ -18,7 +18,8 @@ from altai_build.stages.discover.candidates import find_path_in, find_repository
 from altai_build.stages.discover.components import Discovery
 from altai_build.tools.files import scratch_directory
 from altai_build.tools.git.component_source import ComponentSource
-from altai_build.tools.git.objects import ObjectStore, TreeEntry
+from altai_build.tools.git.objects import ObjectStore
+from altai_build.tools.git.trees import TreeEntry
 from altai_build.tools.mock.config import read_config
 from altai_build.tools.rpm.macro_files import read_macro_files
 

@@ -28,7 +28,7 @@ from altai_build.tools.git.merge_base import list_ancestors
 if TYPE_CHECKING:
     from altai_build.pipeline.run import Run
     from altai_build.tools.git.component_source import ComponentSource
-    from altai_build.tools.git.objects import TreeEntry
+    from altai_build.tools.git.trees import TreeEntry
     from altai_build.workspace import Workspace
 
 # Commits before the tested one that are looked at for a record.

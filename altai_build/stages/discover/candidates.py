@@ -17,9 +17,10 @@ from altai_build.model.gitlink import GITLINK_MODE, CommitId
 from altai_build.regular_files import resolve_links
 from altai_build.stages.discover.known_pins import KnownPin, KnownPins, ReadSpec, digest_context
 from altai_build.tools.git.component_source import LoadedContent, SpecContent
-from altai_build.tools.git.objects import ObjectStore, TreeEntry
+from altai_build.tools.git.objects import ObjectStore
 from altai_build.tools.git.spec_files import SPEC_FOLDERS, list_specs, read_spec_files
 from altai_build.tools.git.superproject import Submodule, Superproject
+from altai_build.tools.git.trees import TreeEntry
 from altai_build.tools.spec.reader import decode_spec
 
 # Of one component. Each takes some time and memory to read; real ones have a tenth.

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from altai_build.errors import AltaiError
 from altai_build.model.gitlink import CommitId
-from altai_build.tools.git.objects import ObjectStore, TreeEntry
+from altai_build.tools.git.objects import ObjectStore
+from altai_build.tools.git.trees import TreeEntry
 
 _MAX_FILE = 256 << 10  # bytes; a spec with a long changelog has as many
 _MAX_FILES = 400

@@ -15,7 +15,8 @@ from altai_build.stages.unit_tests.python_suites import (
     is_python_project,
     list_interpreters,
 )
-from altai_build.tools.git.objects import ObjectStore, TreeEntry
+from altai_build.tools.git.objects import ObjectStore
+from altai_build.tools.git.trees import TreeEntry
 
 # What a spec that builds a kind of suite requires, by the beginning of the names.
 _BUILD_TOOLS = {

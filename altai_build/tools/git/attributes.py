@@ -8,7 +8,8 @@ from pathlib import Path
 
 from altai_build.model.gitlink import CommitId, require_commit
 from altai_build.tools.git.command import run_git
-from altai_build.tools.git.objects import ObjectStore, TreeEntry
+from altai_build.tools.git.objects import ObjectStore
+from altai_build.tools.git.trees import TreeEntry
 
 
 def _is_attributes_file(entry: TreeEntry) -> bool:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from altai_build.model.component import Component
     from altai_build.model.spec import SpecInfo
-    from altai_build.tools.git.objects import ObjectStore, TreeEntry
+    from altai_build.tools.git.objects import ObjectStore
+    from altai_build.tools.git.trees import TreeEntry
 
 
 class LoadedContent(NamedTuple):

@@ -13,7 +13,8 @@ from altai_build.errors import InputError
 from altai_build.model.gitlink import CommitId, require_commit
 from altai_build.tools.git.attributes import list_left_out, read_attribute
 from altai_build.tools.git.command import own_mailmap
-from altai_build.tools.git.objects import ObjectStore, TreeEntry
+from altai_build.tools.git.objects import ObjectStore
+from altai_build.tools.git.trees import TreeEntry
 
 _MARKER = re.compile(rb"\$Format:([^$]*)\$")
 # The placeholders of git-log(1), PRETTY FORMATS, that depend on more than the commit, behind `+`, `-` or a blank.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from altai_build.model.gitlink import CommitId
-from altai_build.tools.git.objects import ObjectStore, parse_tree
+from altai_build.tools.git.objects import ObjectStore
+from altai_build.tools.git.trees import parse_tree
 from altai_build.tools.process import ANY_STATUS
 
 

@@ -12,7 +12,8 @@ from altai_build.model.gitlink import CommitId
 from altai_build.regular_files import read_regular_file
 from altai_build.tools.files import sha256_file
 from altai_build.tools.git.attributes import list_left_out, read_attribute
-from altai_build.tools.git.objects import ObjectStore, TreeEntry
+from altai_build.tools.git.objects import ObjectStore
+from altai_build.tools.git.trees import TreeEntry
 
 # Bytes. A pointer is smaller.
 POINTER_LIMIT = 1024

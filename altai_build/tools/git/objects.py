@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar
@@ -27,8 +26,10 @@ from altai_build.tools.git.command import (
 )
 from altai_build.tools.git.commit_time import convert_time, parse_commit_time
 from altai_build.tools.git.layout import advise_on_partial_clone, is_shallow
+from altai_build.tools.git.quick_read import read_quickly
 from altai_build.tools.git.repository_state import State
 from altai_build.tools.git.shadow import make_shadow, name_objects
+from altai_build.tools.git.trees import TreeEntry, parse_tree
 
 # As many object ids as a pipe holds.
 _COPIED_AT_ONCE = 800
@@ -38,25 +39,6 @@ _Answer = TypeVar("_Answer")
 _ABBREVIATED_ID = re.compile(r"[0-9a-f]{4,64}")
 # Seconds. The names of a million files take one; a tree with more folders than files could take years.
 _TREE_TIMEOUT = 120.0
-
-
-@dataclass(frozen=True)
-class TreeEntry:
-    """One leaf of a commit's tree."""
-
-    mode: str
-    oid: str
-    path: str
-
-    @property
-    def is_file(self) -> bool:
-        """A regular file (a symbolic link is not: it could point anywhere)."""
-        return self.mode in ("100644", "100755")
-
-    @property
-    def is_link(self) -> bool:
-        """A symbolic link; its blob is the target."""
-        return self.mode == "120000"
 
 
 class ObjectStore:
@@ -84,6 +66,8 @@ class ObjectStore:
         # Kept, because git takes a process for each.
         self._trees: dict[CommitId, tuple[TreeEntry, ...]] = {}
         self._commit_times: dict[CommitId, int] = {}
+        # What was read together with a tree: object → kind, content.
+        self._objects: dict[str, tuple[bytes, bytes]] = {}
 
     @classmethod
     def open_borrowed(
@@ -167,6 +151,13 @@ class ObjectStore:
 
     def has_tree(self, commit: CommitId) -> bool:
         """True when the commit is here with every folder of its tree."""
+        if commit not in self._trees:
+            with start_git(
+                self.profile, ["cat-file", "--batch"], git_dir=self.git_dir, input=b"oids"
+            ) as child:
+                found = read_quickly(child, require_commit(commit))
+            if found is not None:
+                self._trees[commit], self._objects = found.tree, {**self._objects, **found.objects}
         if commit not in self._trees:
             words = ["ls-tree", "-r", "-z", "--full-tree", f"{require_commit(commit)}^{{commit}}"]
             listed = self.run(words, ok=process.ANY_END, timeout=_TREE_TIMEOUT)
@@ -278,8 +269,14 @@ class ObjectStore:
 
     def _read_objects(self, wanted: Sequence[tuple[str, bytes]], limit: int) -> list[bytes]:
         """The contents of objects, which must be of these kinds."""
-        if not wanted:
-            return []
+        known = [self._objects.get(oid, (b"", b"")) for oid, _ in wanted]
+        if [one[0] for one in known] == [kind for _, kind in wanted]:
+            contents = [content for _, content in known]
+            if sum(map(len, contents)) <= limit:
+                for oid, _ in wanted:
+                    # Whoever needs it keeps it.
+                    self._objects.pop(oid, None)
+                return contents
         asked = "".join(f"{oid}\n" for oid, _ in wanted).encode()
         done = self.run(["cat-file", "--batch"], input=asked, ok=process.ANY_END, limit=limit)
         out = done.stdout
@@ -387,13 +384,3 @@ class ObjectStore:
         commits = [require_commit(older), require_commit(newer)]
         check = self.run(["merge-base", "--is-ancestor", *commits], ok=(0, 1))
         return check.returncode == 0
-
-
-def parse_tree(raw: bytes) -> tuple[TreeEntry, ...]:
-    """The rows of `git ls-tree -r -z`."""
-    entries = []
-    for row in raw.split(b"\0")[:-1]:
-        head, path = row.split(b"\t", 1)
-        mode, _kind, oid = head.decode("ascii").split(" ")
-        entries.append(TreeEntry(mode=mode, oid=oid, path=path.decode("utf-8", "surrogateescape")))
-    return tuple(entries)

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from altai_build.errors import InputError
 from altai_build.model.gitlink import CommitId
-from altai_build.tools.git.objects import ObjectStore, TreeEntry
+from altai_build.tools.git.objects import ObjectStore
+from altai_build.tools.git.trees import TreeEntry
 
 # Where a component's specs are; the first of these folders that has any is used.
 SPEC_FOLDERS = ("", "rpm", "packaging", "redhat", "SPECS")

@@ -22,9 +22,10 @@ from altai_build.tools.git.layout import (
     is_shallow,
 )
 from altai_build.tools.git.mirror import fetch_mirror, mirror_path
-from altai_build.tools.git.objects import ObjectStore, Repair, TreeEntry
+from altai_build.tools.git.objects import ObjectStore, Repair
 from altai_build.tools.git.repository_state import State, read_state
 from altai_build.tools.git.revisions import RepositoryHistory
+from altai_build.tools.git.trees import TreeEntry
 from altai_build.tools.git.url import has_allowed_protocol, is_local_url, resolve_url
 from altai_build.tools.url import without_password
 

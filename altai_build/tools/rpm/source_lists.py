@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from altai_build.model.checksum import Checksum
 from altai_build.model.sources import read_checksum_list
 from altai_build.tools.git.component_source import ComponentSpec
-from altai_build.tools.git.objects import TreeEntry
+from altai_build.tools.git.trees import TreeEntry
 
 # Bytes. Real lists have some hundred.
 _LARGEST_LIST = 1 << 20

@@ -26,7 +26,7 @@ from altai_build.pipeline.unit_tests.coverage import measure_coverage
 from altai_build.pipeline.unit_tests.plan import TestPlan, plan_tests
 from altai_build.pipeline.unit_tests.run import run_tests
 from altai_build.stages.unit_tests.record_store import StoredRecord
-from altai_build.tools.git.objects import TreeEntry
+from altai_build.tools.git.trees import TreeEntry
 from tests.kit.builders import HostSite
 from tests.kit.git import Entry
 from tests.kit.repositories import Package

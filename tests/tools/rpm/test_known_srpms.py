@@ -13,7 +13,8 @@ from altai_build.model.gitlink import CommitId
 from altai_build.model.sources import SourceChoice
 from altai_build.model.spec import SpecInfo
 from altai_build.tools.git.component_source import ComponentSource, SpecContent
-from altai_build.tools.git.objects import ObjectStore, TreeEntry
+from altai_build.tools.git.objects import ObjectStore
+from altai_build.tools.git.trees import TreeEntry
 from altai_build.tools.remembered import Remembered
 from altai_build.tools.rpm import known_srpms
 from altai_build.tools.rpm.known_srpms import KnownSrpms, SrpmSettings
