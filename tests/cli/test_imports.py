@@ -82,7 +82,7 @@ def load(folder: Path, *words: str) -> set[str]:
     ("words", "needed", "unneeded", "most"),
     [
         ("changed", "tools.git.changed_gitlinks", (*_OTHERS, *_METADATA, *_DOWNLOADS, *_MAKING), 32),
-        ("plan", "tools.spec.reader", (*_METADATA, *_DOWNLOADS, *_MAKING), 109),
+        ("plan", "tools.spec.reader", (*_METADATA, *_DOWNLOADS, *_MAKING), 111),
         ("which focus", "pipeline.published.matching", _RELEASE, 91),
         ("diff 1.0.0 1.0.1", "stages.diff", _RELEASE, 92),
         ("report 1.0.1", "pipeline.published.catalog", _RELEASE, 86),
