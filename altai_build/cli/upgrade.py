@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 import click
 
@@ -12,7 +11,6 @@ from altai_build.cli.findings import SEE_FIXES, print_findings
 from altai_build.cli.options import format_option, json_option, key_option, releases_option
 from altai_build.cli.output import is_csv, print_json, print_table
 from altai_build.cli.reading import open_reading
-from altai_build.errors import InputError
 from altai_build.model.findings import finding_to_json, refuse_errors
 from altai_build.model.upgrade import Scenario, ScenarioKind, UpgradeOutcome, UpgradeReport
 
@@ -54,12 +52,11 @@ def upgrade_check(
     else:
         version = reading.reader.read(new).manifest.version
         old = list(catalog.list_before(version, ReleasePart.METADATA))
-    for directory in (new, *old):
-        # For the warnings about signatures; what cannot be read is a finding.
-        with suppress(InputError):
-            reading.reader.read(directory)
+    # It also warns about signatures; what cannot be read is a finding.
+    read = reading.reader.read_readable((new, *old))
     urls = {directory: url for directory in (new, *old) if (url := catalog.find_url(directory)) is not None}
-    report = check_upgrades(run, old, new, read_external_repositories(run), urls=urls)
+    manifests = {release.directory: release.manifest for release in read}
+    report = check_upgrades(run, old, new, read_external_repositories(run), urls=urls, manifests=manifests)
     if not report.releases:
         run.reporter.warn(f"no release is older than {report.release}: only the release itself was checked")
     if as_json:

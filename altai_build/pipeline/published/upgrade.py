@@ -71,10 +71,12 @@ class _PublishedRelease:
         return replace(metadata, source=replace(metadata.source, check_packages=True, keys=keys))
 
 
-def _open_release(directory: Path, urls: Mapping[Path, str]) -> _PublishedRelease:
+def _open_release(
+    directory: Path, urls: Mapping[Path, str], manifests: Mapping[Path, Manifest]
+) -> _PublishedRelease:
     """The release in a folder. Raises InputError when its manifest cannot be read."""
     url = urls.get(directory)
-    return _PublishedRelease(load_manifest(directory, url), directory, url)
+    return _PublishedRelease(manifests.get(directory) or load_manifest(directory, url), directory, url)
 
 
 def check_upgrades(
@@ -84,22 +86,24 @@ def check_upgrades(
     external: ExternalRepositories,
     *,
     urls: Mapping[Path, str] = MappingProxyType({}),
+    manifests: Mapping[Path, Manifest] = MappingProxyType({}),
     reason_to_go_back: str | None = None,
 ) -> UpgradeReport:
     """Check the upgrades from each of the releases `old` to the release `new`, all given by their directories.
 
-    `urls` are those of releases of which the directory has the metadata only. With `reason_to_go_back` the release
-    `new` is the earlier one, and distro-sync must get there. A release of `old` that cannot be read is a finding.
+    `urls` are those of releases of which the directory has the metadata only, `manifests` those that were read before.
+    With `reason_to_go_back` the release `new` is the earlier one, and distro-sync must get there. A release of `old`
+    that cannot be read is a finding.
     Raises InputError when the new one cannot be read.
     """
-    release = _open_release(new, urls)
+    release = _open_release(new, urls, manifests)
     manifest = release.manifest
     arch = _find_arch(run, manifest)
     findings = list(external.findings)
     earlier = []
     for directory in old:
         try:
-            other = _open_release(directory, urls)
+            other = _open_release(directory, urls, manifests)
         except InputError as error:
             findings.append(
                 _make_unreadable_finding(directory, urls.get(directory), f"{error.what}: {error.why}")
