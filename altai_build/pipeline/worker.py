@@ -16,6 +16,7 @@ from altai_build.tools.dask.address import check_scheduler, make_tls_context
 from altai_build.tools.dask.store import FileStore
 from altai_build.tools.dask.worker import WorkerOptions, run_worker
 from altai_build.tools.files import make_directory, scratch_directory
+from altai_build.tools.rpm.bindings import load_rpm
 from altai_build.workspace import Workspace
 
 # What builds for others must not be near: a workspace in which releases are signed.
@@ -54,6 +55,7 @@ def serve_builds(
             why="builds of other machines are no place for keys",
             todo="give the worker a workspace of its own with --workspace DIR",
         )
+    load_rpm()
     tls = settings.cluster.tls if address.startswith("tls:") else None
     workspace.remove_leftovers()
     make_directory(workspace.scratch)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from altai_build.errors import InputError
+from altai_build.errors import InputError, MissingToolError
 from altai_build.model.cluster import ClusterSettings
 from altai_build.pipeline import worker
 from altai_build.pipeline.build.builders import BUILDERS
 from altai_build.pipeline.build.job_runner import JobRunner
 from altai_build.pipeline.worker import WorkerSettings, default_name, serve_builds
+from altai_build.tools.rpm.bindings import load_rpm
 from altai_build.workspace import Workspace
 
 
@@ -40,6 +42,13 @@ def test_what_a_stopped_worker_builds_is_removed(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(worker, "run_worker", lambda *_: None)
     serve_builds(Workspace(tmp_path), settings(1), print, lambda offers: None)
     assert waited == [10.0]
+
+
+def test_without_the_rpm_bindings_no_job_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rpm", None)
+    monkeypatch.setattr(worker, "load_rpm", load_rpm.__wrapped__)  # which remembers nothing
+    with pytest.raises(MissingToolError, match="the rpm bindings for Python cannot be loaded"):
+        serve_builds(Workspace(tmp_path), settings(1), print, print)
 
 
 def test_processors_are_shared_between_the_slots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

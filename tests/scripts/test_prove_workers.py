@@ -14,6 +14,7 @@ import pytest
 
 from tests.conftest import Require
 from tests.kit.cli import ROOT
+from tests.kit.documented import read_block
 from tests.kit.namespaces import HEAD, Network
 from tests.kit.prove_workers import find_obstacle, prove
 from tests.kit.worker_machines import Package, list_descendants
@@ -99,3 +100,16 @@ def test_processes_below_a_process_are_found() -> None:
                 assert shell.poll() is None
         finally:
             os.killpg(shell.pid, 9)
+
+
+def test_the_proof_takes_its_examples_from_the_documentation() -> None:
+    program = read_block("clusters.md", "python", "SLURMCluster", {"jobs=16": "jobs=2"})
+    compile(program, "clusters.md", "exec")
+    assert "jobs=2" in program and "jobs=16" not in program
+    for words in ("#SBATCH", "nohup"):
+        script = read_block("clusters.md", "sh", words, {"altai-build worker": "true"})
+        subprocess.run(["sh", "-n"], input=script.encode(), check=True)
+    with pytest.raises(ValueError, match="does not have 'jobs=17' where it has 'SLURMCluster'"):
+        read_block("clusters.md", "python", "SLURMCluster", {"jobs=17": "jobs=2"})
+    with pytest.raises(ValueError, match="has 0 blocks in sh with 'qsub'"):
+        read_block("clusters.md", "sh", "qsub", {})

@@ -94,7 +94,14 @@ class Unreachable(msgspec.Struct, frozen=True, tag_field="event", tag="unreachab
     text: _Text
 
 
-Event = Union[Workers, Done, Killed, Failed, SchedulerLost, Unreachable]
+class OtherRelease(msgspec.Struct, frozen=True, tag_field="event", tag="other-release"):
+    """The scheduler and the client have releases of Dask that do not understand one another."""
+
+    theirs: str
+    ours: str
+
+
+Event = Union[Workers, Done, Killed, Failed, SchedulerLost, Unreachable, OtherRelease]
 
 
 class SchedulerClient:
@@ -131,6 +138,12 @@ class SchedulerClient:
         event = self.take(CONNECT_TIMEOUT * 2)
         if isinstance(event, Workers):
             return event.workers
+        if isinstance(event, OtherRelease):
+            raise InputError(
+                f"the scheduler {self.address} runs `distributed` {event.theirs}, and this machine {event.ours}",
+                why="the two do not understand one another",
+                todo="install the same release for the scheduler, the workers and here: 2024.8 where Python 3.9 is",
+            )
         raise UnreachableError(
             f"the scheduler {self.address} does not answer",
             why=find_obstacle(self.address, self._tls)

@@ -98,6 +98,7 @@ class _Child:
 
 
 async def _serve(settings: dict[str, Any], orders: asyncio.StreamReader, events: Any) -> None:
+    import distributed
     from distributed import Client, Security
 
     tls = settings["tls"]
@@ -118,12 +119,24 @@ async def _serve(settings: dict[str, Any], orders: asyncio.StreamReader, events:
         name="altai-build",
     ) as client:
         child = _Child(client, events)
+        if theirs := await _find_other_release(client):
+            child.send(event="other-release", theirs=theirs[:_LONGEST_TEXT], ours=distributed.__version__)
+            return
         await child.describe_workers()
         watcher = asyncio.ensure_future(child.watch_workers())
         while line := await orders.readline():
             order = json.loads(line)
             child.submit(**order)
         watcher.cancel()
+
+
+async def _find_other_release(client: Any) -> str:
+    """The scheduler's release of Dask where it is of another year than this one; "" where it is not."""
+    import distributed
+
+    versions = await client.scheduler.versions(packages=[])
+    theirs = str(versions["packages"].get("distributed", "of unknown release"))
+    return theirs if theirs.split(".")[0] != distributed.__version__.split(".")[0] else ""
 
 
 async def _main() -> None:

@@ -57,6 +57,14 @@ time.sleep(600)
 """
 
 
+def test_a_scheduler_of_another_release_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    event = '{"event": "other-release", "theirs": "2024.8.0", "ours": "2026.8.0"}'
+    (tmp_path / "child.py").write_text(f"import sys\nsys.stdin.readline()\nprint({event!r}, flush=True)\n")
+    monkeypatch.setattr(client, "CHILD", tmp_path / "child.py")
+    with pytest.raises(InputError, match=r"runs `distributed` 2024\.8\.0, and this machine 2026\.8\.0"):
+        SchedulerClient(ClusterSettings("127.0.0.1:9"), tmp_path)
+
+
 @pytest.fixture
 def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
     """A client whose child says this after the workers."""

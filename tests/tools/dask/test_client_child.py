@@ -9,9 +9,13 @@ import operator
 import pickletools
 import pkgutil
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
-from altai_build.tools.dask.client_child import TASK, _Child
+import distributed
+import pytest
+
+from altai_build.tools.dask.client_child import TASK, _Child, _find_other_release
 
 
 class Client:
@@ -84,3 +88,23 @@ def test_ends_of_tasks() -> None:
     assert killed["event"] == "killed" and "tcp://w:1" in killed["text"]
     assert submit(CancelledError("k"))[1] == [{"event": "scheduler-lost"}]
     assert submit(RuntimeError("x" * 9000))[1][0]["event"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("packages", "found"),
+    [
+        ({"distributed": "2026.8.0"}, ""),
+        ({"distributed": "2026.3.1"}, ""),
+        ({"distributed": "2024.8.0"}, "2024.8.0"),
+        ({}, "of unknown release"),
+    ],
+)
+def test_a_scheduler_of_another_year_is_found(
+    packages: dict[str, str], found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def versions(**_: object) -> dict[str, Any]:
+        return {"packages": packages}
+
+    monkeypatch.setattr(distributed, "__version__", "2026.8.0")
+    client = SimpleNamespace(scheduler=SimpleNamespace(versions=versions))
+    assert asyncio.run(_find_other_release(client)) == found
