@@ -212,7 +212,8 @@ class DaskExecutor:
             answer, attempt = self._read(sent, event.answer)
             try:
                 with sent.served.reading():
-                    result = read_result(sent.job, attempt, answer.outcome)
+                    chooses = sent.environment.builder.resolves_dependencies
+                    result = read_result(sent.job, attempt, answer.outcome, chooses_packages=chooses)
                     sent.served.end()
             except InputError:
                 self._note_fault(sent, attempt.worker)

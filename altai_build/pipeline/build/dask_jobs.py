@@ -202,9 +202,10 @@ def _describe_config(config: MockConfig, *, with_repositories: bool) -> BuilderC
     )
 
 
-def read_result(job: BuildJob, attempt: Attempt, digest: str) -> JobResult:
+def read_result(job: BuildJob, attempt: Attempt, digest: str, *, chooses_packages: bool) -> JobResult:
     """The result that an attempt has sent, with its files moved into the job's folder and examined like local ones.
 
+    Unless its builder `chooses_packages` itself, those of the buildroot must be the ones that it was given.
     Raises DistrustedError, naming the worker, where files are missing, are others than announced, contradict the
     outcome, or are damaged packages; InputError for an outcome that cannot be read.
     """
@@ -217,6 +218,8 @@ def read_result(job: BuildJob, attempt: Attempt, digest: str) -> JobResult:
     wrong = check_arrived(attempt, outcome.files)
     wrong += [f"{name} is no file that it sent" for name in sorted({*outcome.rpms} - names)]
     wrong += _find_contradictions(outcome, job.request.step)
+    if not chooses_packages and outcome.buildroot not in ((), job.buildroot.lines):
+        wrong.append("its buildroot had other packages than the run chose")
     if wrong:
         raise DistrustedError(f"the worker {attempt.worker} sent a wrong result", why="\n".join(wrong[:20]))
     folder = job.request.result_dir

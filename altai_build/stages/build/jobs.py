@@ -60,7 +60,9 @@ def examine_result(job: BuildJob, outcome: BuildOutcome) -> JobResult:
     if outcome.failure is None:
         try:
             headers = read_built_headers(outcome.rpms)
+            _require_no_sources(job, headers)
         except InputError as error:
+            headers = []
             outcome = replace(outcome, failure=FailureKind.BUILD, reason=error.what)
     if job.request.step is not BuildStep.PACKAGES:
         for path in outcome.rpms:
@@ -78,6 +80,13 @@ def examine_result(job: BuildJob, outcome: BuildOutcome) -> JobResult:
     if rpms:
         sync_tree(folder)
     return JobResult(folder=folder, outcome=outcome, rpms=rpms)
+
+
+def _require_no_sources(job: BuildJob, headers: list[RpmHeader]) -> None:
+    """Raise InputError for source packages among the packages of a build: clients cannot install them."""
+    sources = [str(header.nevra) for header in headers if header.is_source]
+    if sources and job.request.step is BuildStep.PACKAGES:
+        raise InputError(f"the build made source packages: {', '.join(sources)}")
 
 
 def list_build_requires(header: RpmHeader) -> tuple[str, ...]:

@@ -26,6 +26,9 @@ _Limit = Annotated[int, Meta(ge=1, le=1 << 50)]
 _Pairs = Annotated[tuple[tuple[_Text, _Text], ...], Meta(max_length=4096)]
 _Lines = Annotated[tuple[_Line, ...], Meta(max_length=4096)]
 _ManyLines = Annotated[tuple[_Line, ...], Meta(max_length=100_000)]
+# `NEVRA KIND:VALUE`, as builders list the packages of a buildroot.
+_PackageLine = Annotated[str, Meta(max_length=1000, pattern=r"^[^\x00-\x20\x7f]+ [0-9a-z]+:[0-9a-f]+\Z")]
+_PackageLines = Annotated[tuple[_PackageLine, ...], Meta(max_length=100_000)]
 
 
 class _Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -138,7 +141,7 @@ class Outcome(_Message, frozen=True):
     failure: Optional[Literal["build", "buildroot", "dependencies", "srpm", "busy"]]
     reason: _Line
     seconds: Annotated[float, Meta(ge=0, le=1e9)]
-    buildroot: _ManyLines
+    buildroot: _PackageLines
     causes: _Lines
     is_conclusive: bool
     log: Optional[_FileName]

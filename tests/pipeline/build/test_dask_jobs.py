@@ -125,7 +125,7 @@ class Sent:
 
 def test_a_result_is_examined_like_a_local_one(tmp_path: Path) -> None:
     sent = Sent(tmp_path)
-    result = read_result(sent.job, sent.attempt, sent.digest)
+    result = read_result(sent.job, sent.attempt, sent.digest, chooses_packages=False)
     assert result.folder == tmp_path / "result" and result.outcome.seconds == 1.5
     [rpm] = result.rpms
     assert (rpm.path.parent, rpm.header.nevra.name) == (tmp_path / "result", "a")
@@ -137,13 +137,13 @@ def test_a_damaged_package_is_a_fault_of_the_worker(tmp_path: Path) -> None:
     [path] = (tmp_path / "attempt").glob("*.rpm")
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(DistrustedError, match="the worker w sent damaged packages") as caught:
-        read_result(sent.job, sent.attempt, sent.digest)
+        read_result(sent.job, sent.attempt, sent.digest, chooses_packages=False)
     assert caught.value.why.startswith("a-1.0-1.noarch.rpm is damaged: ")
 
 
 def test_a_package_with_another_name_is_a_failed_build(tmp_path: Path) -> None:
     sent = Sent(tmp_path, name="b-1.0-1.noarch.rpm")
-    result = read_result(sent.job, sent.attempt, sent.digest)
+    result = read_result(sent.job, sent.attempt, sent.digest, chooses_packages=False)
     assert result.outcome.failure is FailureKind.BUILD and result.rpms == ()
     assert result.outcome.reason.endswith("b-1.0-1.noarch.rpm contains a-1.0-1.noarch.rpm")
     assert result.outcome.log is not None
@@ -162,6 +162,7 @@ def test_a_package_with_another_name_is_a_failed_build(tmp_path: Path) -> None:
             {"failure": "build", "rpms": (), "log": None, "is_conclusive": True},
             "it fails each time, and there is no log",
         ),
+        ({"buildroot": ("a-1-1.noarch sha256:00",)}, "its buildroot had other packages than the run chose"),
         ({"is_conclusive": True}, "it fails each time, and there is no log"),
         (
             {"files": (FileReference(name="more", sha256="a" * 64, size=1),)},
@@ -174,7 +175,7 @@ def test_results_that_contradict_themselves_are_refused(
 ) -> None:
     sent = Sent(tmp_path, **fields)
     with pytest.raises(DistrustedError, match="the worker w sent a wrong result") as caught:
-        read_result(sent.job, sent.attempt, sent.digest)
+        read_result(sent.job, sent.attempt, sent.digest, chooses_packages=False)
     assert why in caught.value.why.splitlines()
     assert list((tmp_path / "result").iterdir()) == []
 
@@ -182,19 +183,36 @@ def test_results_that_contradict_themselves_are_refused(
 def test_an_outcome_must_have_been_sent_and_be_one(tmp_path: Path) -> None:
     sent = Sent(tmp_path)
     with pytest.raises(DistrustedError, match="did not send the outcome"):
-        read_result(sent.job, sent.attempt, "b" * 64)
+        read_result(sent.job, sent.attempt, "b" * 64, chooses_packages=False)
     with pytest.raises(InputError, match="the worker w sent a message that is refused"):
         (tmp_path / "attempt" / OUTCOME).write_bytes(b"{}")
         digest = hashlib.sha256(b"{}").hexdigest()
-        read_result(sent.job, replace(sent.attempt, outcome=digest), digest)
+        read_result(sent.job, replace(sent.attempt, outcome=digest), digest, chooses_packages=False)
     with pytest.raises(DistrustedError, match="did not send the outcome"):
         # Another one was written meanwhile.
-        read_result(sent.job, sent.attempt, sent.digest)
+        read_result(sent.job, sent.attempt, sent.digest, chooses_packages=False)
+
+
+def test_buildroots_are_lists_of_packages(tmp_path: Path) -> None:
+    dependency = f"dep-1-1.noarch sha256:{hashlib.sha256(b'dependency').hexdigest()}"
+    for number, line in enumerate(("a-1-1.noarch sha256:\x1b[31m", "a\n-1 sha256:00", "a-1-1.noarch", "")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        sent = Sent(folder, buildroot=(line,))
+        with pytest.raises(InputError, match="sent a message that is refused"):
+            read_result(sent.job, sent.attempt, sent.digest, chooses_packages=True)
+    (tmp_path / "good").mkdir()
+    sent = Sent(tmp_path / "good", buildroot=(dependency,))
+    assert read_result(sent.job, sent.attempt, sent.digest, chooses_packages=False).rpms
+    (tmp_path / "mock").mkdir()
+    # A builder that chooses packages itself may have others, which the run compares with those that it expected.
+    sent = Sent(tmp_path / "mock", buildroot=("other-1-1.noarch 1600000000:123",))
+    assert read_result(sent.job, sent.attempt, sent.digest, chooses_packages=True).rpms
 
 
 def test_packages_are_no_requirements(tmp_path: Path) -> None:
     sent = Sent(tmp_path)
     job = make_job(tmp_path, BuildStep.SPEC_REQUIRES)
     with pytest.raises(DistrustedError) as caught:
-        read_result(job, sent.attempt, sent.digest)
+        read_result(job, sent.attempt, sent.digest, chooses_packages=False)
     assert caught.value.why == "it made packages where only requirements were asked for"

@@ -63,6 +63,13 @@ def test_a_damaged_package_is_a_failed_build(job: BuildJob, tmp_path: Path) -> N
     assert f"{rpm.name} is damaged" in result.outcome.reason
 
 
+def test_a_source_package_is_no_result_of_a_build(job: BuildJob, tmp_path: Path) -> None:
+    source = build_rpm(tmp_path, "hello").source
+    result = run(job, source)
+    assert (result.outcome.failure, result.rpms) == (FailureKind.BUILD, ())
+    assert result.outcome.reason == "the build made source packages: hello-1.0-1.src"
+
+
 def test_packages_of_a_failed_build_are_not_read(job: BuildJob, tmp_path: Path) -> None:
     (tmp_path / "no.rpm").write_text("no package")
     result = run(job, tmp_path / "no.rpm", FailureKind.BUILD)
