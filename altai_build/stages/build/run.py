@@ -16,7 +16,7 @@ from altai_build.model.rebuild_reason import describe_reuse
 from altai_build.stages.build.cache import BuildCache, describe_rebuild_reason
 from altai_build.stages.build.environment import BuildEnvironment, ComponentBuild
 from altai_build.stages.build.jobs import Steps
-from altai_build.stages.build.known_builds import KnownBuild
+from altai_build.stages.build.known_builds import KnownBuild, digest_inputs
 from altai_build.stages.build.lookup import UnknownBuildRequires, compute_question, look_up_or_generate
 from altai_build.stages.build.make import run_builder
 from altai_build.tools.solver.resolve import Unsatisfiable
@@ -52,7 +52,7 @@ def build_or_reuse(
     record = lookup.cached_record
     if record is not None:
         reason = describe_reuse(record.inputs, lookup.resolved.inputs, environment.policy)
-        _remember(KnownBuild(record.key, reason, lookup.asked), question, cache)
+        _remember(KnownBuild(record.key, digest_inputs(record.inputs), reason, lookup.asked), question, cache)
         return _reuse(build, record, reason, lookup.rpms, cache)
     if lookup.released is not None:
         return BuildResult(
@@ -88,7 +88,7 @@ def build_or_reuse(
     if result.key == lookup.resolved.key:
         inputs = lookup.resolved.inputs
         reason = describe_reuse(inputs, inputs, environment.policy)
-        _remember(KnownBuild(result.key, reason, lookup.asked), question, cache)
+        _remember(KnownBuild(result.key, digest_inputs(inputs), reason, lookup.asked), question, cache)
     return replace(result, reason="; ".join(filter(None, (why, result.reason))))
 
 
@@ -114,8 +114,10 @@ def _reuse_known(build: ComponentBuild, question: str, cache: BuildCache) -> Bui
     """The packages of the build that was found by this question before; None unless each is there as recorded."""
     known = cache.known.find(question) if cache.known is not None else None
     record = cache.ledger.find(BuildStep.PACKAGES.value, known.key) if known is not None else None
+    if known is None or record is None or digest_inputs(record.inputs) != known.inputs:
+        return None
     rpms = cache.read_packages(record)
-    if known is None or record is None or not rpms:
+    if not rpms:
         return None
     for key in known.asked:
         with suppress(FileNotFoundError):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from altai_build.stages.build.known_builds import KnownBuild, KnownBuilds
+from altai_build.stages.build.known_builds import KnownBuild, KnownBuilds, digest_inputs
 from altai_build.tools.remembered import Remembered
 
-BUILD = KnownBuild(key="k", reason="unchanged", asked=("a", "b"))
+BUILD = KnownBuild(key="k", inputs="i", reason="unchanged", asked=("a", "b"))
 
 
 def test_what_is_kept_is_what_was_added(tmp_path: Path) -> None:
@@ -28,10 +28,15 @@ def test_no_question_has_no_answer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "row", ["abc", 7, ["k", "r"], ["k", "r", [7]], ["k", None, []], ["k", "r", None], {}]
+    "row", ["abcd", 7, ["k", "i", "r"], ["k", "i", "r", [7]], ["k", "i", None, []], ["k", "i", "r", None], {}]
 )
 def test_a_row_of_another_form_is_as_none(tmp_path: Path, row: object) -> None:
     rows = Remembered(tmp_path / "known.json")
     rows.add("question", row)
     rows.save()
     assert KnownBuilds(tmp_path / "known.json").find("question") is None
+
+
+def test_inputs_with_another_package_of_the_same_content_are_others() -> None:
+    one, two = ((("buildroot b.noarch", f"b-1-{n}.noarch sha256:{n} headers:x whole:x"),) for n in "12")
+    assert digest_inputs(one) == digest_inputs(list(one)) != digest_inputs(two)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,8 @@ def test_what_is_remembered_finds_what_a_lookup_finds(
     package.path.write_bytes(package.path.read_bytes()[:-1])
     again = site.build().results
     assert again["b"].status is ComponentStatus.BUILT and looked_up.count("b") == 2
+    # A build with the same key, of another release of a package, is another reason to reuse it.
+    record = site.run.ledger.latest("build", "b")
+    assert record is not None
+    site.run.ledger.append(replace(record, inputs=(*record.inputs, ("another", "input"))))
+    assert site.build().results["b"].status is ComponentStatus.REUSED and looked_up.count("b") == 3
