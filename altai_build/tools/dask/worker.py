@@ -116,6 +116,8 @@ async def _work(
     from distributed import Worker
 
     logging.getLogger("distributed").setLevel(logging.WARNING)
+    # It warns of each build that is ended.
+    logging.getLogger("distributed.worker.state_machine").setLevel(logging.ERROR)
     for name in ("distributed", "tornado", "tornado.application"):
         for handler in logging.getLogger(name).handlers:
             handler.setFormatter(OneLine())
