@@ -47,9 +47,14 @@ def _read(path: Path, parse: Callable[[bytes], T]) -> T:
     try:
         return parse(read_regular_file(path, limit=_MAX_KEY_FILE))
     except (OSError, ValueError) as error:
+        own = (
+            "make your own key with `altai-build keys init NAME`, "
+            if isinstance(error, FileNotFoundError)
+            else ""
+        )
         raise InputError(
             f"cannot use the key file {path}",
             why=describe_cause(error),
-            todo="export the key with `gpg --armor --export KEYID`, or name another file (--key, or `file` under "
+            todo=f"{own}export the key with `gpg --armor --export KEYID`, or name another file (--key, or `file` under "
             "`keys` in repos.yaml)",
         ) from error

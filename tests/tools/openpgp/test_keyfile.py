@@ -23,6 +23,17 @@ def test_an_unusable_key_file_is_an_error_with_its_name(tmp_path: Path) -> None:
         read_public_keys(tmp_path / "gone")
 
 
+def test_a_missing_key_file_is_one_to_make(tmp_path: Path) -> None:
+    for name, begins in (
+        ("missing", "make your own key with `altai-build keys init NAME`, export"),
+        ("bad", "export"),
+    ):
+        (tmp_path / "bad").write_text("no key")
+        with pytest.raises(InputError) as caught:
+            read_public_keys(tmp_path / name)
+        assert caught.value.todo.startswith(begins)
+
+
 def test_only_regular_files_of_a_sane_size_are_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
