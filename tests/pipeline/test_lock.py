@@ -154,6 +154,19 @@ def test_a_symbol_version_of_libc_that_createrepo_omits_is_locked(site: Site) ->
         ]
 
 
+def test_file_lists_are_read_after_metadata_was_found_to_differ(site: Site) -> None:
+    wide, narrow = "libc.so.6(GLIBC_2.14)(64bit)", "libc.so.6(GLIBC_2.4)"
+    packages = (
+        Package("wine", requires=[wide, narrow]),
+        Package("glibc", provides=[wide]),
+        Package("glibc32", provides=[narrow], requires=["/opt/odd/place"]),
+        Package("odd", files={"/opt/odd/place": ""}),
+    )
+    shutil.rmtree(site.epel)
+    make_repository(site.epel, packages, site.key)
+    assert site.names(Package("client", requires=["wine"])) == ["glibc", "glibc32", "odd", "wine"]
+
+
 def test_a_package_that_does_not_provide_what_its_metadata_says_is_not_locked(site: Site) -> None:
     edit_primary(site.epel, ('<rpm:entry name="baz"', '<rpm:entry name="virtual"/><rpm:entry name="baz"'))
     assert site.names(Package("client", requires=["virtual", "foo"])) == ["bar", "foo"]

@@ -192,12 +192,15 @@ class PackagePool:
             stream.close()
         if not complete:
             raise file.parse_error(" ".join(self.libsolv.errstr.split()))
-        if announced is not None and announced != repo.nsolvables:
-            raise file.parse_error(
-                f"it announces {announced} packages, and the repository has {repo.nsolvables}"
-            )
+        present = repo.nsolvables - self._count_corrected(repo)
+        if announced is not None and announced != present:
+            raise file.parse_error(f"it announces {announced} packages, and the repository has {present}")
         if cached is not None and not is_filelists:
             write_cache(repo, cached)
+
+    def _count_corrected(self, repo: solv.Repo) -> int:
+        """The packages that `correct` added to a repository, beside those that its metadata describes."""
+        return sum(self.libsolv.id2solvable(number).repo.id == repo.id for number in self._corrected)
 
     def _find_cache(self, file: StoredFile) -> Path | None:
         """Where libsolv's form of a file is cached; None for a file without a checksum."""
