@@ -131,15 +131,15 @@ def call(world: ScaleWorld, way: Sequence[str], *words: str) -> Cost:
     cost = Cost(0.0, 0.0)
     # It is a zombie when it has ended, whose times the kernel still knows.
     while os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-        cost = Cost(0.0, max(cost.client, sum(_read_times(pid) for pid in _list_clients(child.pid))))
+        cost = Cost(0.0, max(cost.client, sum(read_times(pid) for pid in list_clients(child.pid))))
         time.sleep(0.05)
-    cost = Cost(_read_times(child.pid), cost.client)
+    cost = Cost(read_times(child.pid), cost.client)
     if child.wait() != 0:
         raise SystemExit(f"{' '.join(words)}\n{log.read_text(errors='replace')}")
     return cost
 
 
-def _read_times(pid: int) -> float:
+def read_times(pid: int) -> float:
     """Seconds of processor time of one process, without its children; 0 when it is gone."""
     with suppress(OSError):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -147,14 +147,14 @@ def _read_times(pid: int) -> float:
     return 0.0
 
 
-def _list_clients(pid: int) -> Iterator[int]:
+def list_clients(pid: int) -> Iterator[int]:
     """The processes of the client below a run: the sandbox, and the interpreter in it."""
     with suppress(OSError):
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in map(int, (task / "children").read_text().split()):
                 if b"/program/child.py" in Path(f"/proc/{child}/cmdline").read_bytes():
                     yield child
-                    yield from _list_clients(child)
+                    yield from list_clients(child)
 
 
 def measure_overhead(
