@@ -90,16 +90,17 @@ def open_cluster(folder: Path, slots: int, package: Path) -> Iterator[str]:
 
 
 def run_jobs(made: Run, address: str, srpm: Path, folder: Path, jobs: int, slots: int) -> list[Sample]:
-    """Send jobs as a schedule does: as many at a time as there are slots."""
+    """Send jobs as a schedule does, as many at a time as there are slots; what the first ones took, and all."""
     made = replace(made, cluster=ClusterSettings(scheduler=address))
     sourced = plan_build(made, "HEAD", (), None).discovery.sourced
     environments = open_build_environments(made, sourced)
     [(target, environment)] = environments.items()
     samples: list[Sample] = []
     sent: dict[JobHandle, Path] = {}
-    number = 0
+    number = ended = 0
+    begin = min(2 * slots, jobs // 2)
     with closing(DaskExecutor.open(made, environments, slots)) as executor:
-        while len(samples) < jobs:
+        while ended < jobs:
             while number < jobs and len(sent) < executor.slots:
                 place = folder / "jobs" / str(number)
                 request = BuildRequest(
@@ -115,7 +116,9 @@ def run_jobs(made: Run, address: str, srpm: Path, folder: Path, jobs: int, slots
             for handle, result in executor.wait():
                 assert result.rpms, result.outcome.reason
                 shutil.rmtree(sent.pop(handle))
-                samples.append(take_sample(len(samples) + 1))
+                ended += 1
+                if ended in (begin, jobs):
+                    samples.append(take_sample(ended))
     return samples
 
 
@@ -130,7 +133,7 @@ def take_sample(jobs: int) -> Sample:
 def main() -> None:
     """Measure, and print the results beside the targets."""
     parser = measure.make_parser(__doc__, rounds=1)
-    measure.add_number(parser, "--jobs", 1000, "jobs")
+    measure.add_sizes(parser, "250,1000", "jobs")
     measure.add_number(parser, "--slots", 64, "that the worker has")
     parser.add_argument("--testbed", type=Path, default=TESTBED, metavar="DIR", help=f"default: {TESTBED}")
     arguments = parser.parse_args()
@@ -150,13 +153,12 @@ def main() -> None:
             reporter=SilentReporter(print),
         )
         per_job, growth = [], []
-        for number in range(arguments.rounds):
+        for number, jobs in enumerate(arguments.sizes * arguments.rounds):
             place = make_directory(folder / str(number))
             begin = time.monotonic()
             with open_cluster(place, arguments.slots, package) as address:
-                samples = run_jobs(made, address, srpm, place, arguments.jobs, arguments.slots)
+                first, last = run_jobs(made, address, srpm, place, jobs, arguments.slots)
             seconds = time.monotonic() - begin
-            first, last = samples[min(2 * arguments.slots, len(samples) // 2)], samples[-1]
             count = last.jobs - first.jobs
             own, client = (last.own - first.own) / count, (last.client - first.client) / count
             print(
