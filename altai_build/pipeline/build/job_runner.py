@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import ssl
 import threading
@@ -14,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import altai_build
 from altai_build import __version__
 from altai_build.errors import AltaiError, InputError, MissingToolError
 from altai_build.model.build import BuilderSettings, BuildRequest, BuildStep
@@ -28,6 +30,7 @@ from altai_build.stages.build.jobs import BuildJob, JobResult, run_job
 from altai_build.tools import process
 from altai_build.tools.builder import Builder
 from altai_build.tools.chroot.resolver import Buildroot
+from altai_build.tools.commands import find_program
 from altai_build.tools.dask.address import is_loopback
 from altai_build.tools.dask.file_client import FileClient, JobIsOver
 from altai_build.tools.dask.log_sender import LogSender
@@ -80,6 +83,8 @@ class JobRunner:
     _fetching: _Fetching = field(default_factory=_Fetching)
     _threads: set[int] = field(default_factory=set)  # that run a job now
     _threads_lock: threading.Lock = field(default_factory=threading.Lock)
+    # When the versions were read that this worker offers.
+    _programs: tuple[object, ...] = field(default_factory=lambda: identify_programs())
 
     def run(self, message: bytes) -> bytes:
         """Do what a task says; the answer is a message too. Whatever goes wrong here is an answer."""
@@ -139,11 +144,13 @@ class JobRunner:
             client.receive_file(task.description, scratch / "description.json")
             data = read_regular_file(scratch / "description.json", limit=LONGEST_DESCRIPTION)
             description = decode(data, Description, limit=LONGEST_DESCRIPTION, sender="the run")
+            self._require_same_programs()
             builder = self._open_builder(description)
             with self.store.hold() as get:
                 job = _receive_job(description, client, scratch, get, self.cpus)
                 with self._offer_packages(description, client, get):
                     result = self._build(job, builder, partial(client.send_log, attempt))
+            self._require_same_programs()
             outcome = _make_outcome(result)
             for reference in outcome.files:
                 client.send_file(attempt, reference, result.folder / reference.name)
@@ -166,6 +173,14 @@ class JobRunner:
             time.sleep(END_GRACE)
             process.end_stopped_thread()
         return result
+
+    def _require_same_programs(self) -> None:
+        """Raise InputError when what is part of the build key was upgraded since this worker offered it."""
+        if identify_programs() != self._programs:
+            raise InputError(
+                "altai-build, rpm or mock was upgraded on this worker while it worked",
+                todo="start the worker again",
+            )
 
     def _open_builder(self, description: Description) -> Builder:
         """The builder that a description names. Raises InputError where its results would be other ones."""
@@ -244,6 +259,14 @@ def _receive_job(
         files=description.files,
     )
     return BuildJob(target="", request=request, buildroot=buildroot)
+
+
+def identify_programs() -> tuple[object, ...]:
+    """What differs after an upgrade of the programs whose versions are part of the build key."""
+    found = (find_program(name) for name in ("rpm", "mock"))
+    paths = [altai_build.__file__, *filter(None, found)]
+    status = [(path, os.stat(path)) for path in paths]
+    return tuple((path, one.st_ino, one.st_size, one.st_mtime_ns) for path, one in status)
 
 
 def list_offers(builder: str, workspace: Workspace) -> dict[str, list[str]]:

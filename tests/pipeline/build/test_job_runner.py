@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import threading
 import time
@@ -16,7 +17,7 @@ from altai_build.errors import InputError, MissingToolError
 from altai_build.model.build import BuildOutcome, FailureKind
 from altai_build.pipeline.build import job_runner
 from altai_build.pipeline.build.builders import BUILDERS
-from altai_build.pipeline.build.job_runner import JobRunner, list_offers
+from altai_build.pipeline.build.job_runner import JobRunner, identify_programs, list_offers
 from altai_build.tools import process
 from altai_build.tools.dask.file_server import FileServer
 from altai_build.tools.dask.messages import (
@@ -131,6 +132,30 @@ def test_what_a_worker_cannot_do_is_an_answer(
     answer = run(runner, server, tmp_path, data)
     assert why in answer["error"] and not answer["outcome"]
     assert list(runner.workspace.scratch.iterdir()) == []
+
+
+def test_upgraded_programs_end_what_a_worker_offers(
+    runner: JobRunner, server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    rpm = tmp_path / "bin/rpm"
+    rpm.write_text("#!/bin/sh\necho RPM version 1\n")
+    rpm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    builds: list[str] = []
+
+    def build(self: HostBuilder, request: object, buildroot: object) -> BuildOutcome:
+        builds.append("built")
+        os.utime(rpm, (1, 1))  # upgraded in the middle of a build
+        return BuildOutcome(FailureKind.BUILD, (), None, "broken", 1.0, ())
+
+    monkeypatch.setattr(HostBuilder, "build", build)
+    runner._programs = identify_programs()
+    for _ in range(2):
+        answer = run(runner, server, tmp_path, encode(describe()))
+        assert "rpm or mock was upgraded on this worker" in answer["error"]
+        assert "start the worker again" in answer["error"] and not answer["outcome"]
+    assert builds == ["built"]
 
 
 def test_a_task_that_is_none_is_an_answer(runner: JobRunner) -> None:
