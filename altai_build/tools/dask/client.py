@@ -24,7 +24,7 @@ from altai_build.regular_files import read_regular_file
 from altai_build.tools import process
 from altai_build.tools.commands import describe_exit
 from altai_build.tools.dask.address import check_scheduler, find_obstacle
-from altai_build.tools.dask.library import require_dask
+from altai_build.tools.dask.library import make_release_error, require_dask
 from altai_build.tools.files import make_directory
 from altai_build.tools.sandbox.bubblewrap import NetworkSandbox
 from altai_build.tools.sandbox.limits import limit_command
@@ -139,11 +139,7 @@ class SchedulerClient:
         if isinstance(event, Workers):
             return event.workers
         if isinstance(event, OtherRelease):
-            raise InputError(
-                f"the scheduler {self.address} runs `distributed` {event.theirs}, and this machine {event.ours}",
-                why="the two do not understand one another",
-                todo="install the same release for the scheduler, the workers and here: 2024.8 where Python 3.9 is",
-            )
+            raise make_release_error(self.address, event.theirs, event.ours)
         raise UnreachableError(
             f"the scheduler {self.address} does not answer",
             why=find_obstacle(self.address, self._tls)

@@ -119,7 +119,7 @@ async def _serve(settings: dict[str, Any], orders: asyncio.StreamReader, events:
         name="altai-build",
     ) as client:
         child = _Child(client, events)
-        if theirs := await _find_other_release(client):
+        if theirs := await find_other_release(client.scheduler):
             child.send(event="other-release", theirs=theirs[:_LONGEST_TEXT], ours=distributed.__version__)
             return
         await child.describe_workers()
@@ -130,11 +130,11 @@ async def _serve(settings: dict[str, Any], orders: asyncio.StreamReader, events:
         watcher.cancel()
 
 
-async def _find_other_release(client: Any) -> str:
+async def find_other_release(scheduler: Any) -> str:
     """The scheduler's release of Dask where it is of another year than this one; "" where it is not."""
     import distributed
 
-    versions = await client.scheduler.versions(packages=[])
+    versions = await scheduler.versions(packages=[])
     theirs = str(versions["packages"].get("distributed", "of unknown release"))
     return theirs if theirs.split(".")[0] != distributed.__version__.split(".")[0] else ""
 

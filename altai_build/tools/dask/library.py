@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from altai_build.errors import MissingToolError
+from altai_build.errors import InputError, MissingToolError
 
 # What the extra `dask` in setup.cfg brings.
 LIBRARIES = ("distributed", "msgspec")
@@ -24,3 +24,12 @@ def require_dask() -> Path:
     spec = found["distributed"]
     assert spec is not None and spec.origin is not None
     return Path(spec.origin).parents[1]
+
+
+def make_release_error(address: str, theirs: str, ours: str) -> InputError:
+    """That a scheduler has a release of Dask which does not understand the one that is installed here."""
+    return InputError(
+        f"the scheduler {address} runs `distributed` {theirs}, and this machine {ours}",
+        why="the two do not understand one another",
+        todo="install the same release for the scheduler, the workers and the runs: 2024.8 where Python 3.9 is",
+    )

@@ -18,6 +18,8 @@ from altai_build.errors import InputError, UnreachableError, escape_control_char
 from altai_build.model.cluster import ClusterSettings
 from altai_build.tools.commands import INHERITED_VARIABLES
 from altai_build.tools.dask.address import check_scheduler, find_obstacle, is_loopback
+from altai_build.tools.dask.client_child import find_other_release
+from altai_build.tools.dask.library import make_release_error
 from altai_build.tools.mock.host import MOCK_VARIABLES
 
 # Seconds until a scheduler must have answered.
@@ -144,7 +146,9 @@ async def _connect(
 ) -> Any:
     """Dask's worker, which the scheduler knows. Raises UnreachableError, InputError."""
     _, host = check_scheduler(settings)
+    security = _make_security(address, settings)
     try:
+        await _refuse_other_release(address, security)
         return await kind(
             address,
             nthreads=2 * options.slots,
@@ -152,7 +156,7 @@ async def _connect(
             resources=dict.fromkeys(options.offers, options.slots),
             host=options.host or ("127.0.0.1" if is_loopback(host) else None),
             local_directory=str(options.folder),
-            security=_make_security(address, settings),
+            security=security,
             memory_limit=0,
             death_timeout=CONNECT_TIMEOUT,
             dashboard=False,
@@ -170,6 +174,17 @@ async def _connect(
             why=str(error.__cause__ or error),
             todo="give it another name with --name, and the same release of `distributed` as the scheduler",
         ) from error
+
+
+async def _refuse_other_release(address: str, security: Any) -> None:
+    """Raise InputError for a scheduler that would take this worker, and lose it with the first task."""
+    from distributed import __version__, rpc
+
+    arguments = security.get_connection_args("worker")
+    async with rpc(address, timeout=CONNECT_TIMEOUT, connection_args=arguments) as scheduler:
+        theirs = await find_other_release(scheduler)
+    if theirs:
+        raise make_release_error(address, theirs, __version__)
 
 
 def _make_security(address: str, settings: ClusterSettings) -> Any:

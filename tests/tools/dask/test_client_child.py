@@ -15,7 +15,7 @@ from typing import Any
 import distributed
 import pytest
 
-from altai_build.tools.dask.client_child import TASK, _Child, _find_other_release
+from altai_build.tools.dask.client_child import TASK, _Child, find_other_release
 
 
 class Client:
@@ -106,5 +106,4 @@ def test_a_scheduler_of_another_year_is_found(
         return {"packages": packages}
 
     monkeypatch.setattr(distributed, "__version__", "2026.8.0")
-    client = SimpleNamespace(scheduler=SimpleNamespace(versions=versions))
-    assert asyncio.run(_find_other_release(client)) == found
+    assert asyncio.run(find_other_release(SimpleNamespace(versions=versions))) == found

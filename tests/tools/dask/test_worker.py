@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+import distributed
 import pytest
 
 from altai_build.errors import InputError, UnreachableError
@@ -132,3 +133,41 @@ def test_builds_end_when_dask_closes_its_worker() -> None:
     future = threads.submit(ended.wait, 60)
     threads.shutdown()
     assert future.result(60)
+
+
+def test_a_scheduler_of_another_release_is_refused_before_it_has_the_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[object] = []
+
+    class Scheduler:
+        def __init__(self, address: str, **options: object) -> None:
+            asked.append((address, options["connection_args"]))
+
+        async def __aenter__(self) -> Scheduler:
+            return self
+
+        async def __aexit__(self, *_: object) -> None:
+            asked.append("closed")
+
+        async def versions(self, **_: object) -> dict[str, dict[str, str]]:
+            return {"packages": {"distributed": "2024.8.0"}}
+
+    monkeypatch.setattr(distributed, "rpc", Scheduler)
+    monkeypatch.setattr(distributed, "__version__", "2026.8.0")
+    with pytest.raises(
+        InputError, match=r"tcp://a:1 runs `distributed` 2024\.8\.0, and this machine 2026\.8"
+    ):
+        asyncio.run(
+            worker._connect(
+                object(),
+                "tcp://a:1",
+                ClusterSettings("tcp://a:1", allows_insecure=True),
+                WorkerOptions(name="w", slots=1, offers=["x"], host="", folder=Path()),
+                lambda: None,
+            )
+        )
+    assert asked == [
+        ("tcp://a:1", {"ssl_context": None, "require_encryption": False, "extra_conn_args": {}}),
+        "closed",
+    ]
