@@ -37,6 +37,7 @@ SILENCE = 60.0
 _MOST_EVENTS = 1000
 _LONGEST_EVENT = 16 << 20  # bytes; a cluster may have thousands of workers
 _LONGEST_PEM = 1 << 20
+_LONGEST_REASON = 300  # characters
 # What the sandbox adds to the number of the signal that ended its command.
 _SHELL_SIGNAL = 128
 # Of the child: what it writes is a log of errors.
@@ -113,6 +114,7 @@ class SchedulerClient:
         self._tls = settings.tls
         self._events: queue.Queue[Event | None] = queue.Queue(_MOST_EVENTS)
         self._silence = 0.0  # seconds for which no event was there
+        self._nonsense = ""
         self._is_closed = False
         self._stack = ExitStack()
         order = {
@@ -213,9 +215,10 @@ class SchedulerClient:
         stream = self._child.stdout
         assert stream is not None
         try:
-            with suppress(msgspec.MsgspecError, ValueError, OSError, RecursionError):
-                while line := stream.readline(_LONGEST_EVENT):
-                    self._put(msgspec.json.decode(line, type=Event))
+            while line := stream.readline(_LONGEST_EVENT):
+                self._put(msgspec.json.decode(line, type=Event))
+        except (msgspec.MsgspecError, ValueError, OSError, RecursionError) as error:
+            self._nonsense = f"its client sent what is no event: {error}"[:_LONGEST_REASON]
         finally:
             self._put(None)
 
@@ -227,6 +230,8 @@ class SchedulerClient:
 
     def _describe_end(self) -> str:
         """How the child ended, where that is no fault of the scheduler's: perhaps the kernel lacked memory."""
+        if self._nonsense:
+            return self._nonsense
         deadline = time.monotonic() + 1.0
         while (status := self._child.poll()) is None and time.monotonic() < deadline:
             time.sleep(0.01)

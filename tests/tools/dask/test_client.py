@@ -104,6 +104,8 @@ def test_other_events_end_the_connection(play: object, line: str) -> None:
     with pytest.raises(UnreachableError, match=r"the connection to the scheduler .* ended") as caught:
         one.take(30)
     assert "what was built until now is reused" in caught.value.todo
+    is_said = caught.value.why.startswith("its client sent what is no event: ")
+    assert is_said == ("scheduler-lost" not in line) and len(caught.value.why) < 400
     one.close()
 
 
