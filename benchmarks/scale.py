@@ -22,7 +22,7 @@ from typing import NamedTuple
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from benchmarks import measure  # noqa: E402
-from benchmarks.generated.superproject import ScaleWorld, name_component  # noqa: E402
+from benchmarks.generated.superproject import FAMILY, ScaleWorld, name_component  # noqa: E402
 from benchmarks.measure import CPUS, OURS, ROOT, TESTBED, removing, run  # noqa: E402
 
 # Linear, with what is left to chance.
@@ -136,6 +136,13 @@ def measure_releases(worlds: Iterable[ScaleWorld], costs: Costs, jobs: int) -> N
                 [*front, "build", "--changed-since", "HEAD^"],
                 partial(world.change, world.size - 1),
             ),
+            Command(
+                "build of one that others need",
+                [*front, "build", "--changed-since", "HEAD^"],
+                # In the middle of its layers.
+                partial(world.change, max(0, world.size - FAMILY // 2)),
+            ),
+            Command("build of all, one changed", [*front, "build"], partial(world.change, world.size - 1)),
         ):
             costs.add(command.name, world.size, measure_command(world, command))
 
