@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import click
 
@@ -60,19 +60,22 @@ def upgrade_check(
     if not report.releases:
         run.reporter.warn(f"no release is older than {report.release}: only the release itself was checked")
     if as_json:
-        print_json(_document(report))
+        print_json(_document(report, reading.reader.levels))
     else:
         _print_tables(report, run.reporter.warn)
     refuse_errors(report.findings, f"upgrades to {report.release} fail", todo=SEE_FIXES, listed=False)
 
 
-def _document(report: UpgradeReport) -> dict[str, object]:
+def _document(report: UpgradeReport, levels: Mapping[str, str]) -> dict[str, object]:
+    """`levels` are how far the manifests may be believed, by release."""
     return {
         "release": report.release,
         "ok": report.is_ok,
+        "trust": levels[report.release],
         "releases": [
             {
                 "release": old,
+                "trust": levels[old],
                 "outcome": report.outcome(old),
                 "scenarios": [
                     {

@@ -88,6 +88,8 @@ def test_every_earlier_release_is_checked_unless_some_are_named(site: Site) -> N
         ("1.0.9", "ok"),
         ("1.0.10", "ok"),
     ]
+    # These manifests have no signature.
+    assert {document["trust"], *(release["trust"] for release in document["releases"])} == {"unverified"}
     assert document["releases"][0]["scenarios"] == [
         {"start": "all", "name": None, "installed": 1, "outcome": "ok"},
         {"start": "alone", "name": "a", "installed": 1, "outcome": "ok"},
