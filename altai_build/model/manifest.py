@@ -111,7 +111,7 @@ def manifest_from_json(text: str, *, where: str = MANIFEST_NAME) -> Manifest:
         return _read_manifest(text, where)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _read_lately(text: str) -> Manifest:
     return _read_manifest(text, MANIFEST_NAME)
 
