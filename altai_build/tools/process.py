@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from altai_build.errors import AltaiError, InputError, MissingToolError, describe_cause
@@ -311,8 +311,8 @@ def start_child(
     finally:
         if child.poll() is None:
             _terminate({child: grace})
-        for stream in (child.stdin, child.stdout, child.stderr):
-            if stream is not None:
+        for stream in filter(None, (child.stdin, child.stdout, child.stderr)):
+            with suppress(BrokenPipeError):  # a child that has ended takes no more of what waits for it
                 stream.close()
         with _running_lock:
             del _running[child], _starters[child]

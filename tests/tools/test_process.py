@@ -405,3 +405,12 @@ def test_a_sandbox_whose_program_was_killed_says_where_to_look() -> None:
     with pytest.raises(ProgramFailed, match="sh exited with 137") as failed:
         process.run(["sh", "-c", "exit 137"])
     assert failed.value.todo.startswith("see `dmesg` for out-of-memory kills")
+
+
+def test_what_a_child_did_not_take_before_its_end_is_no_error() -> None:
+    with start_child([sys.executable, "-c", "import sys; sys.stdin.close()"], input=b"ids") as child:
+        assert child.stdin is not None
+        child.wait()
+        # Smaller than what Python keeps before it writes.
+        child.stdin.write(b"x")
+    assert child.returncode == 0

@@ -280,7 +280,7 @@ class ObjectStore:
         asked = "".join(f"{oid}\n" for oid, _ in wanted).encode()
         done = self.run(["cat-file", "--batch"], input=asked, ok=process.ANY_END, limit=limit)
         out = done.stdout
-        contents, at = [], 0
+        contents, at, left = [], 0, limit
         for oid, kind in wanted:
             end = out.find(b"\n", at)
             if end < 0 and not done.stopped:
@@ -289,7 +289,9 @@ class ObjectStore:
                 raise self._incomplete_error(oid)
             size = self._parse_object_size(out[at:end], oid, kind) if end >= 0 else limit
             at = end + 1 + size + 1
-            if at > len(out) and done.stopped:
+            left -= size
+            # More than allowed may have been read at once.
+            if left < 0 or (at > len(out) and done.stopped):
                 raise InputError(
                     f"{self.origin}: the object {oid} is too large to be read",
                     why=f"it has {size} bytes, and {limit} are allowed for it and those with it",

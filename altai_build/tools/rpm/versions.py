@@ -44,6 +44,18 @@ def compare_evr(left: str, right: str) -> int:
     return int(_load_librpm().labelCompare(_split_evr(left), _split_evr(right)))
 
 
+def is_in_range(evr: str, sign: str = "", limit: str = "") -> bool:
+    """Whether a version is one that `<= 1.2-3` means: any without a sign, and any release without one in the limit."""
+    if not sign:
+        return True
+    if "-" not in limit:
+        evr = evr.rpartition("-")[0]
+        order = compare_evr(f"{evr}-0", f"{limit}-0")
+    else:
+        order = compare_evr(evr, limit)
+    return {-1: "<", 0: "=", 1: ">"}[order] in sign
+
+
 def compare_versions(left: str, right: str) -> int:
     """`compare_evr` for plain version numbers, such as those of releases."""
     return int(_load_librpm().labelCompare(("0", left, "0"), ("0", right, "0")))

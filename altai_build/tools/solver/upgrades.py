@@ -15,7 +15,8 @@ import solv
 
 from altai_build.model.upgrade import Side, UpgradePackage
 from altai_build.tools.rpm.header import read_header
-from altai_build.tools.rpm.versions import compare_evr
+from altai_build.tools.rpm.versions import is_in_range
+from altai_build.tools.solver.candidates import UpdateCandidates
 from altai_build.tools.solver.dependencies import get_nevra, list_dependencies
 from altai_build.tools.solver.package_files import fetch_resolved_packages, read_file_lists
 from altai_build.tools.solver.pool import PackagePool
@@ -72,6 +73,7 @@ class UpgradeSolver:
         self._previous_repositories: dict[int, str] = {}
         self._enabled_sides: tuple[Side, ...] = ()
         self._disabled_lists: dict[frozenset[Side], list[int]] = {}
+        self._candidates: dict[frozenset[Side], UpdateCandidates] = {}
         self._packages: dict[int, UpgradePackage] = {}
         self._listed: dict[Side, tuple[UpgradePackage, ...]] = {}
         self._downloads = packages
@@ -104,6 +106,7 @@ class UpgradeSolver:
 
     def select_previous_release(self, release: str) -> None:
         """Make one of the earlier releases the one that machines are upgraded from."""
+        self._candidates = {sides: kept for sides, kept in self._candidates.items() if Side.OLD not in sides}
         for number, name in self._previous_repositories.items():
             self._sides.pop(number, None)
             if name == release:
@@ -116,6 +119,7 @@ class UpgradeSolver:
         # Of a release, the .repo file says that modules do not filter it.
         source = replace(metadata.source, priority=99, module_hotfixes=is_release)
         self._listed = {}
+        self._candidates = {}
         return self._pool.add_repository(replace(metadata, source=source))
 
     # ---- packages ----------------------------------------------------------------------------------------------
@@ -156,7 +160,7 @@ class UpgradeSolver:
             for name, *bound in obsoletes
             if name != solvable.name
             for package in among.get(name, ())
-            if _is_in_range(package.nevra.evr, bound)
+            if is_in_range(package.nevra.evr, *bound)
         )
 
     def read_file_lists(self, side: Side) -> dict[int, frozenset[str]]:
@@ -213,8 +217,15 @@ class UpgradeSolver:
             return self._install(wanted, sides, weak)
 
     def update(self, machine: Iterable[int], sides: Sequence[Side]) -> frozenset[int]:
-        """What a machine has after `update` with the repositories of some sides. Raises Unsatisfiable."""
-        return self._solve_all_installed(machine, sides, solv.Job.SOLVER_UPDATE)
+        """What a machine has after `update` with the repositories of some sides. Raises Unsatisfiable.
+
+        The packages of the machine must have what they require, as after `install` or an update.
+        """
+        installed = frozenset(machine)
+        # What a question costs grows with all packages.
+        if not self._has_candidates(installed, sides):
+            return installed
+        return self._solve_all_installed(installed, sides, solv.Job.SOLVER_UPDATE)
 
     def distro_sync(self, machine: Iterable[int], sides: Sequence[Side]) -> frozenset[int]:
         """What it has after `distro-sync`, which also downgrades packages. Raises Unsatisfiable."""
@@ -256,6 +267,22 @@ class UpgradeSolver:
             result = frozenset(identities.get(number, number - first) for number in end)
             self._results.ends[question] = result
         return frozenset(entry + first if entry >= 0 else installed[-1 - entry] for entry in result)
+
+    def _has_candidates(self, machine: Iterable[int], sides: Sequence[Side]) -> bool:
+        """Whether packages of some sides could replace any of a machine."""
+        key = frozenset(sides)
+        if key not in self._candidates:
+            self._candidates[key] = UpdateCandidates(
+                solvable
+                for repo, _ in self._pool.repositories
+                if self._sides.get(repo.id) in key
+                for solvable in repo.solvables
+            )
+        return any(
+            others is None or any(self._package_key(other) != self._package_key(number) for other in others)
+            for number in machine
+            for others in [self._candidates[key].find(self._pool.libsolv.id2solvable(number))]
+        )
 
     def _make_job(self, flags: int, what: int) -> solv.Job:
         return self._pool.libsolv.Job(flags, what)
@@ -366,16 +393,3 @@ class UpgradeSolver:
         for kind, numbers in self._copied[state]:
             for dep in numbers:
                 copy.add_deparray(kind, dep)
-
-
-def _is_in_range(evr: str, bound: Sequence[str]) -> bool:
-    """Whether a version is one that `<= 1.2-3` means; a bound without a release compares versions alone."""
-    if not bound:
-        return True
-    sign, limit = bound
-    if "-" not in limit:
-        evr = evr.rpartition("-")[0]
-        order = compare_evr(f"{evr}-0", f"{limit}-0")
-    else:
-        order = compare_evr(evr, limit)
-    return {-1: "<", 0: "=", 1: ">"}[order] in sign

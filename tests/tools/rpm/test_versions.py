@@ -6,7 +6,13 @@ import pytest
 import rpm
 
 from altai_build.model.package import Dependency
-from altai_build.tools.rpm.versions import COMPARISONS, compare_evr, compare_versions, ranges_overlap
+from altai_build.tools.rpm.versions import (
+    COMPARISONS,
+    compare_evr,
+    compare_versions,
+    is_in_range,
+    ranges_overlap,
+)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +41,22 @@ def test_release_numbers_may_hold_dashes() -> None:
     assert compare_versions("1.0.9", "1.0.10") == -1
     assert compare_versions("1.0.1", "1.0.1") == 0
     assert compare_versions("1.0~rc1", "1.0") == -1
+
+
+@pytest.mark.parametrize(
+    ("bound", "expected"),
+    [
+        ("", True),
+        ("< 1.3", True),
+        ("< 1.2", False),
+        ("<= 1.2", True),
+        ("<= 1.2-3", False),
+        ("= 1.2-4", True),
+        (">= 1:0", False),
+    ],
+)
+def test_a_version_is_in_a_range_as_written(bound: str, expected: bool) -> None:
+    assert is_in_range("1.2-4", *bound.split()) is expected
 
 
 @pytest.mark.parametrize(
