@@ -33,7 +33,10 @@ def repo(tmp_path: Path) -> Repo:
 
 def job(repo: Repo, *words: str, **environment: str) -> tuple[int, list[list[str]], str]:
     """Exit code, calls of altai-build and messages of a job."""
-    recorder = make_recorder(repo.path.parent)
+    recorder = repo.path.parent / "recorder"
+    # Written once: a program cannot be run while a process that was started meanwhile holds it open.
+    if not recorder.exists():
+        make_recorder(repo.path.parent)
     (repo.path.parent / "calls").unlink(missing_ok=True)
     result = run_script("ci-job", *words, cwd=repo.path, **{"ALTAI_BUILD": str(recorder), **environment})
     assert result.stdout == ""
@@ -194,12 +197,14 @@ def test_caches_are_taken_before_and_left_after_a_job(repo: Repo, tmp_path: Path
             ["-C", ".", "cache", "export", "--", "one"],
         ],
     )
-    code, calls, _ = job(repo, "--since", "HEAD^", "--cache", "one", "--save", "two", "--build", "a -b")
+    code, calls, messages = job(
+        repo, "--since", "HEAD^", "--cache", "one", "--save", "two", "--build", "a -b"
+    )
     assert calls == [
         ["-C", ".", "cache", "import", "--", "one"],
         ["-C", ".", "build", "--rev", "HEAD", "--", "a", "-b"],
         ["-C", ".", "cache", "export", "--", "two"],
-    ]
+    ], messages
     # A failed build leaves the others; after any other failure there may be nothing. A cache is never a failure.
     program = tmp_path / "program"
     for failure, last in ((5, "cache export"), (3, "ci --rev")):
