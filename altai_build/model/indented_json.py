@@ -9,17 +9,26 @@ from typing import Any
 _quote = json.dumps
 
 
+class WrittenJson(str):
+    """A value that is text already, indented for the place where it stands."""
+
+
+_NESTED = (Mapping, list, tuple, WrittenJson)
+
+
 def format_json(value: Any, *, indent: int = 2, sort_keys: bool = True, margin: str = "") -> str:
-    """The text of `json.dumps` for objects with text keys, lists, tuples and single values.
+    """The text of `json.dumps` for objects with text keys, lists, tuples, single values and what is written already.
 
     `margin` stands before each line but the first.
     """
+    if isinstance(value, WrittenJson):
+        return value
     inner = margin + indent * " "
     if isinstance(value, Mapping):
         rows = sorted(value.items()) if sort_keys else value.items()
         texts = [
             f"{_quote(key)}: {format_json(one, indent=indent, sort_keys=sort_keys, margin=inner)}"
-            if isinstance(one, (Mapping, list, tuple))
+            if isinstance(one, _NESTED)
             else f"{_quote(key)}: {_quote(one)}"
             for key, one in rows
         ]
@@ -27,7 +36,7 @@ def format_json(value: Any, *, indent: int = 2, sort_keys: bool = True, margin: 
     elif isinstance(value, (list, tuple)):
         texts = [
             format_json(one, indent=indent, sort_keys=sort_keys, margin=inner)
-            if isinstance(one, (Mapping, list, tuple))
+            if isinstance(one, _NESTED)
             else _quote(one)
             for one in value
         ]

@@ -38,9 +38,9 @@ ALGORITHMS = {
 HASHES = {1: "MD5", 2: "SHA1", 3: "RIPEMD160", 8: "SHA256", 9: "SHA384", 10: "SHA512", 11: "SHA224"}
 HASHES.update({12: "SHA3-256", 14: "SHA3-512"})
 SIGNATURE_PACKET = 2
-# The first octet of a packet is its version.
 # Bytes of a signature that is read once, and how many of them are kept. The usual ones have a tenth of that.
 _SMALL_SIGNATURE, _KEPT_SIGNATURES = 1 << 13, 1 << 13
+# The first octet of a packet is its version.
 KNOWN_SIGNATURE_VERSIONS = (b"\x02", b"\x03", b"\x04", b"\x06")
 _CAN_SIGN = 0x02  # of the key flags
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from altai_build.model.indented_json import format_json
+from altai_build.model.indented_json import WrittenJson, format_json
 
 JSON = some.recursive(
     some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=5),
@@ -28,6 +28,15 @@ def test_it_is_what_the_library_writes(value: Any, indent: int, sort_keys: bool)
 def test_a_margin_is_that_of_a_part_of_a_document() -> None:
     whole = json.dumps({"a": {"b": [1, {}]}}, indent=2)
     assert f'{{\n  "a": {format_json({"b": (1, {})}, margin="  ")}\n}}' == whole
+
+
+def test_what_is_written_already_stands_there_as_it_is() -> None:
+    part = {"b": [1, "parts"]}
+    written = WrittenJson(format_json(part, margin="    "))
+    for others in ([], [1], [1, {}]):
+        expected = json.dumps({"a": [*others, part]}, indent=2)
+        assert format_json({"a": [*others, written]}) == expected
+    assert format_json({"a": WrittenJson("{}")}) == json.dumps({"a": {}}, indent=2)
 
 
 def test_what_is_no_json_is_refused() -> None:

@@ -42,7 +42,9 @@ def format_cyclonedx(bill: BillOfMaterials, parts: DocumentParts) -> str:
     complete is in `compositions`. Raises InputError when the document does not match the schema.
     """
     validator = JsonStrictValidator(SchemaVersion.V1_6)
-    texts = parts.render(bill, "CycloneDX", _INDENT, lambda some: _make_components(some, validator))
+    texts = parts.render(
+        bill, "CycloneDX", lambda some: _make_components(some, validator), indent=_INDENT, sort_keys=True
+    )
     empty = replace(bill, manifest=replace(bill.manifest, packages=()))
     document = _make_document(empty, validator)
     document["dependencies"] = _make_dependencies(bill)

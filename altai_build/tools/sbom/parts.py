@@ -11,12 +11,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from altai_build.model.bill_of_materials import BillOfMaterials
-from altai_build.model.indented_json import format_json
+from altai_build.model.indented_json import WrittenJson, format_json
 from altai_build.model.release import ReleasedPackage
 from altai_build.tools.remembered import Remembered, digest_code
 
@@ -26,8 +26,6 @@ _FORMAT = 1
 _LIBRARIES = ("cyclonedx-python-lib", "license-expression", "packageurl-python", "spdx-tools")
 # In place of the version of the release, at the end of its URL. No package has such a text by chance.
 _VERSION_MARK = "version-7c2e9a41d0b65f38"
-# In place of all parts.
-_PARTS_MARK = "parts-7c2e9a41d0b65f38"
 # Packages of a document that is validated: the time that the libraries take grows with the square of it.
 _AT_ONCE = 100
 
@@ -44,17 +42,20 @@ class DocumentParts:
         self,
         bill: BillOfMaterials,
         standard: str,
-        indent: int,
         make: Callable[[BillOfMaterials], Sequence[Part]],
+        *,
+        indent: int,
+        sort_keys: bool,
     ) -> list[str]:
         """The part of each package as text, indented as the element of a list in the document.
 
         `make` gives the parts of a bill of materials, validated, in the order of its packages; it is called for those
         that no earlier release had.
         """
-        template = replace(bill, url=bill.url.removesuffix(bill.manifest.version) + _VERSION_MARK)
-        if bill.url == template.url.removesuffix(_VERSION_MARK):
-            template = bill
+        version = bill.manifest.version
+        template = bill
+        if bill.url.endswith(version):
+            template = replace(bill, url=bill.url.removesuffix(version) + _VERSION_MARK)
         keys = [_digest(template, standard, package) for package in bill.manifest.packages]
         found: dict[str, str] = {key: row for key in keys if isinstance(row := self._rows.find(key), str)}
         new = [(key, one) for key, one in zip(keys, bill.manifest.packages) if key not in found]
@@ -62,10 +63,9 @@ class DocumentParts:
             chunk = new[at : at + _AT_ONCE]
             parts = make(_select(template, [package for _, package in chunk]))
             for (key, _), part in zip(chunk, parts):
-                is_sorted = standard == "CycloneDX"
-                found[key] = format_json(part, indent=indent, sort_keys=is_sorted, margin=2 * indent * " ")
+                found[key] = format_json(part, indent=indent, sort_keys=sort_keys, margin=2 * indent * " ")
                 self._rows.add(key, found[key])
-        written = json.dumps(bill.manifest.version)[1:-1]
+        written = json.dumps(version)[1:-1]
         return [found[key].replace(_VERSION_MARK, written) for key in keys]
 
     def save(self) -> None:
@@ -77,10 +77,8 @@ def format_document(
     document: Mapping[str, Any], field: str, parts: Sequence[str], *, indent: int, sort_keys: bool
 ) -> str:
     """A document as JSON, with the parts at the end of one of its lists."""
-    whole = {**document, field: [*document.get(field, ()), *([_PARTS_MARK] if parts else [])]}
-    text = format_json(whole, indent=indent, sort_keys=sort_keys)
-    joint = ",\n" + 2 * indent * " "
-    return text.replace(json.dumps(_PARTS_MARK), joint.join(parts)) + "\n"
+    whole = {**document, field: [*document.get(field, ()), *map(WrittenJson, parts)]}
+    return format_json(whole, indent=indent, sort_keys=sort_keys) + "\n"
 
 
 def _select(bill: BillOfMaterials, packages: Sequence[ReleasedPackage]) -> BillOfMaterials:
@@ -104,5 +102,5 @@ def _digest(bill: BillOfMaterials, standard: str, package: ReleasedPackage) -> s
 @cache
 def _describe_makers() -> str:
     """What makes the texts: the libraries, and the code that calls them."""
-    makers = [_FORMAT, [version(name) for name in _LIBRARIES], digest_code(Path(__file__), (".",))]
+    makers = [_FORMAT, [metadata.version(name) for name in _LIBRARIES], digest_code(Path(__file__), (".",))]
     return hashlib.sha256(repr(makers).encode()).hexdigest()

@@ -70,7 +70,7 @@ def format_spdx(bill: BillOfMaterials, parts: DocumentParts) -> str:
 
     What is not known is NOASSERTION. Raises InputError when the library finds the document invalid.
     """
-    texts = parts.render(bill, "SPDX", _INDENT, _make_packages)
+    texts = parts.render(bill, "SPDX", _make_packages, indent=_INDENT, sort_keys=False)
     identifiers = _list_identifiers(bill)
     document = _make_document(bill, ())
     document["relationships"] = [relation.to_json() for relation in _list_relations(bill, identifiers)]
