@@ -19,7 +19,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from benchmarks import measure  # noqa: E402
 from benchmarks.chroot import REPOS  # noqa: E402
-from benchmarks.measure import AUTHOR, CPUS, OURS, TESTBED, Variant, ratios, removing, run  # noqa: E402
+from benchmarks.measure import AUTHOR, CPUS, OURS, Variant, ratios, removing, run  # noqa: E402
 from benchmarks.srpms import make_superproject  # noqa: E402
 
 _WARM, _IMPORT, _BUILD, _COLD = (
@@ -123,7 +123,7 @@ def main() -> None:
     measure.add_number(parser, "--components", 20, "generated components")
     measure.add_sizes(parser, "5,10,20", "generated components, the points of the growth curve; not")
     measure.add_number(parser, "--jobs", CPUS, "parallel jobs")
-    parser.add_argument("--testbed", type=Path, default=TESTBED, metavar="DIR", help=f"default: {TESTBED}")
+    measure.add_testbed(parser)
     arguments = parser.parse_args()
     with measure.scratch("cache", "git", "rpmbuild", "tar") as folder:
         whole = make_jobs(folder / "whole", arguments.components, arguments.testbed, arguments.jobs)

@@ -35,7 +35,7 @@ from altai_build.tools.mock.config import read_config  # noqa: E402
 from altai_build.tools.rpm.header import read_header  # noqa: E402
 from altai_build.workspace import Workspace  # noqa: E402
 from benchmarks import measure  # noqa: E402
-from benchmarks.measure import CPUS, TESTBED, Times, Variant, ratios, removing, run  # noqa: E402
+from benchmarks.measure import CPUS, Times, Variant, ratios, removing, run  # noqa: E402
 
 REPOS = """\
 project: bench
@@ -324,7 +324,7 @@ def main() -> None:
     """Measure, and print the results beside the targets."""
     parser = measure.make_parser(__doc__, rounds=7)
     measure.add_sizes(parser, "1,2,4,8", f"builds ({CPUS} in parallel)")
-    parser.add_argument("--testbed", type=Path, default=TESTBED, metavar="DIR", help=f"default: {TESTBED}")
+    measure.add_testbed(parser)
     arguments = parser.parse_args()
     with measure.scratch("chroot", "rpmbuild", "bwrap", "mock") as folder:
         bench = Bench(folder, arguments.testbed)

@@ -35,7 +35,7 @@ from altai_build.tools.progress import SilentReporter  # noqa: E402
 from altai_build.workspace import Workspace  # noqa: E402
 from benchmarks import measure  # noqa: E402
 from benchmarks.generated.superproject import ScaleWorld  # noqa: E402
-from benchmarks.measure import OURS, PYTHON, TESTBED, run  # noqa: E402
+from benchmarks.measure import OURS, PYTHON, run  # noqa: E402
 from benchmarks.workers import list_clients, read_times, running  # noqa: E402
 
 _MOST_PER_JOB = 20.0  # milliseconds
@@ -135,11 +135,9 @@ def main() -> None:
     parser = measure.make_parser(__doc__, rounds=1)
     measure.add_sizes(parser, "250,1000", "jobs")
     measure.add_number(parser, "--slots", 64, "that the worker has")
-    parser.add_argument("--testbed", type=Path, default=TESTBED, metavar="DIR", help=f"default: {TESTBED}")
+    measure.add_testbed(parser)
     arguments = parser.parse_args()
-    configs = arguments.testbed / "mock-configs"
-    if os.geteuid() != 0 or not configs.is_dir():
-        parser.error(f"needs root, and the testbed at {arguments.testbed}")
+    configs = measure.require_testbed(parser, arguments.testbed)
     with measure.scratch("jobs", "rpmbuild", "bwrap") as folder:
         world = ScaleWorld(folder / "superproject", 1, configs)
         run([*OURS, "-C", str(world.path), "--builder", "chroot", "build"])

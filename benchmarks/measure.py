@@ -82,6 +82,19 @@ def add_number(parser: argparse.ArgumentParser, option: str, default: int, what:
     parser.add_argument(option, type=read_number, default=default, metavar="N", help=text)
 
 
+def add_testbed(parser: argparse.ArgumentParser) -> None:
+    """Add the option with the folder of the testbed."""
+    parser.add_argument("--testbed", type=Path, default=TESTBED, metavar="DIR", help=f"default: {TESTBED}")
+
+
+def require_testbed(parser: argparse.ArgumentParser, testbed: Path) -> Path:
+    """The mock configurations of a testbed; without it, or without root, the program ends with an error."""
+    configs = testbed / "mock-configs"
+    if os.geteuid() != 0 or not configs.is_dir():
+        parser.error(f"needs root, and the testbed at {testbed}")
+    return configs
+
+
 def read_number(text: str) -> int:
     """A number of at least 1."""
     if int(text) < 1:

@@ -38,7 +38,6 @@ from benchmarks.measure import (  # noqa: E402
     OURS,
     PYTHON,
     ROOT,
-    TESTBED,
     Times,
     Variant,
     ratios,
@@ -299,7 +298,7 @@ def main() -> None:
         "--svg-components", type=Path, metavar="FILE", help="draw the other growth curve to FILE"
     )
     measure.add_number(parser, "--jobs", CPUS, "parallel jobs")
-    parser.add_argument("--testbed", type=Path, default=TESTBED, metavar="DIR", help=f"default: {TESTBED}")
+    measure.add_testbed(parser)
     measure.add_parts(parser, "releases", "sample", "nothing", "one", "components")
     arguments = parser.parse_args()
     testbed, jobs, only = arguments.testbed, arguments.jobs, arguments.only

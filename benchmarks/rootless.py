@@ -21,7 +21,7 @@ from altai_build.tools.files import remove_tree  # noqa: E402
 from altai_build.tools.sandbox.user_namespace import become_root, describe_way  # noqa: E402
 from benchmarks import measure  # noqa: E402
 from benchmarks.chroot import Bench  # noqa: E402
-from benchmarks.measure import CPUS, TESTBED, Variant, ratios  # noqa: E402
+from benchmarks.measure import CPUS, Variant, ratios  # noqa: E402
 
 _ROOT, _USER = "root", "user with many ids"
 
@@ -77,7 +77,7 @@ def main() -> None:
     """Measure, and print the results beside the targets."""
     parser = measure.make_parser(__doc__, rounds=9)
     measure.add_sizes(parser, "1,2,4", f"builds ({CPUS} in parallel)")
-    parser.add_argument("--testbed", type=Path, default=TESTBED, metavar="DIR", help=f"default: {TESTBED}")
+    measure.add_testbed(parser)
     parser.add_argument("--user", metavar="NAME", help="the user; default: that of sudo")
     parser.add_argument(
         "--serve", type=Path, metavar="DIR", help="build in DIR when asked to (used by this program)"

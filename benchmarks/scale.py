@@ -23,7 +23,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from benchmarks import measure  # noqa: E402
 from benchmarks.generated.superproject import FAMILY, ScaleWorld, name_component  # noqa: E402
-from benchmarks.measure import CPUS, OURS, ROOT, TESTBED, removing, run  # noqa: E402
+from benchmarks.measure import CPUS, OURS, ROOT, removing, run  # noqa: E402
 
 # Linear, with what is left to chance.
 _LINEAR = 1.05
@@ -188,7 +188,7 @@ def main() -> None:
         help="components to release; may be given several times; default: none",
     )
     measure.add_number(parser, "--jobs", CPUS, "parallel jobs of releases")
-    parser.add_argument("--testbed", type=Path, default=TESTBED, metavar="DIR", help=f"default: {TESTBED}")
+    measure.add_testbed(parser)
     arguments: argparse.Namespace = parser.parse_args()
     costs, configs = Costs(), arguments.testbed / "mock-configs"
     with measure.scratch("scale", "git") as folder:

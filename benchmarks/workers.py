@@ -32,7 +32,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 from altai_build.model.order import compute_order  # noqa: E402
 from benchmarks import measure  # noqa: E402
 from benchmarks.generated.superproject import ScaleWorld  # noqa: E402
-from benchmarks.measure import OURS, PYTHON, ROOT, TESTBED, run  # noqa: E402
+from benchmarks.measure import OURS, PYTHON, ROOT, run  # noqa: E402
 from benchmarks.simulation.graphs import make_component  # noqa: E402
 from benchmarks.simulation.limits import LimitFinder  # noqa: E402
 
@@ -251,11 +251,9 @@ def main() -> None:
     measure.add_parts(parser, "overhead", "makespan")
     measure.add_number(parser, "--components", 20, "components of the releases by two slots")
     measure.add_number(parser, "--seconds", 3, "how long their builds sleep on average")
-    parser.add_argument("--testbed", type=Path, default=TESTBED, metavar="DIR", help=f"default: {TESTBED}")
+    measure.add_testbed(parser)
     arguments = parser.parse_args()
-    configs = arguments.testbed / "mock-configs"
-    if os.geteuid() != 0 or not configs.is_dir():
-        parser.error(f"needs root, and the testbed at {arguments.testbed}")
+    configs = measure.require_testbed(parser, arguments.testbed)
     targets: list[measure.Target] = []
     with measure.scratch("workers", "rpmbuild", "bwrap") as folder, cluster(folder) as address:
         if "overhead" in arguments.only:

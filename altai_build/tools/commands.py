@@ -6,6 +6,7 @@ import functools
 import os
 import re
 import signal
+import sys
 from collections.abc import Mapping, Sequence
 
 from altai_build.errors import MissingToolError
@@ -95,6 +96,19 @@ def describe_exit(returncode: int) -> str:
         return f"was killed by {signal.Signals(-returncode).name}"
     except ValueError:
         return f"was killed by signal {-returncode}"
+
+
+def signal_of_shell(status: int) -> int:
+    """The negative number of a signal, for the status of a shell or sandbox whose command it ended: 128 and its number.
+
+    Any other status is returned as it is.
+    """
+    return 128 - status if status > 128 else status
+
+
+def find_base_interpreter() -> str:
+    """This Python without a virtual environment around it."""
+    return str(getattr(sys, "_base_executable", "") or sys.executable)
 
 
 def quote_command(argv: Sequence[str]) -> str:

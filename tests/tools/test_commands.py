@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from altai_build.tools import commands
-from altai_build.tools.commands import describe_exit
+from altai_build.tools.commands import describe_exit, signal_of_shell
 from tests.conftest import Require
 from tests.kit.cli import ROOT
 
@@ -22,6 +22,10 @@ def test_describe_exit() -> None:
         "was killed by SIGSEGV",
         "was killed by signal 99",
     ]
+
+
+def test_a_shell_adds_128_to_the_signal_that_ended_its_command() -> None:
+    assert [signal_of_shell(status) for status in (0, 1, 128, 137, -9)] == [0, 1, 128, -9, -9]
 
 
 def test_programs_in_sbin_are_found_without_it_on_path(

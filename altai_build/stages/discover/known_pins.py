@@ -10,18 +10,18 @@ import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, Union
 
 from altai_build.model.spec import SourceTag, SpecInfo, UnknownSpec
-from altai_build.tools.git import spec_files
 from altai_build.tools.git.repository_state import State
-from altai_build.tools.remembered import Remembered
+from altai_build.tools.remembered import Remembered, digest_code
 from altai_build.tools.spec.reader import list_reader_versions
 
 # Of the keys; part of them.
 _FORMAT = 1
+# The folders, from that of this package, whose code finds specs and has rpm read them.
+_CODE = (".", "../../tools/git", "../../tools/rpm")
 # What a spec says, as far as it is known without rpm.
 ReadSpec = Union[SpecInfo, UnknownSpec]
 # The fields of a SpecInfo in the order of the file.
@@ -88,17 +88,9 @@ class KnownPins:
 
 def digest_context(arch: str, macros: Mapping[str, str], *more: str) -> str:
     """A digest of what is not in a commit, and tells what a spec in it says: macros, the code that reads it, `more`."""
-    parts = [_FORMAT, list_reader_versions(arch), _list_own_versions(), arch, sorted(macros.items()), more]
+    code = digest_code(Path(__file__), _CODE)
+    parts = [_FORMAT, list_reader_versions(arch), code, arch, sorted(macros.items()), more]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
-
-
-@cache
-def _list_own_versions() -> list[object]:
-    """The state of the code that finds specs and has rpm read them."""
-    files = [*Path(__file__).parent.glob("*.py"), Path(spec_files.__file__)]
-    # Not imported, because few specs need it.
-    files += Path(spec_files.__file__).parents[1].glob("rpm/*.py")
-    return [[str(file), (status := file.stat()).st_mtime_ns, status.st_size] for file in sorted(files)]
 
 
 def _parse_pin(row: Any) -> KnownPin:

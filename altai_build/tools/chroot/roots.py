@@ -322,7 +322,7 @@ def describe_signal(program: str, returncode: int) -> str:
 
     In a sandbox the status may be that of bubblewrap: 128 and the number of the signal.
     """
-    status = 128 - returncode if returncode > 128 else returncode
+    status = commands.signal_of_shell(returncode)
     if status >= 0:
         return ""
     why = "; the kernel does that when memory is short: see `dmesg`" if status == -signal.SIGKILL else ""

@@ -22,7 +22,7 @@ from altai_build.model.cluster import ClusterSettings, TlsFiles
 from altai_build.model.limits import Limits
 from altai_build.regular_files import read_regular_file
 from altai_build.tools import process
-from altai_build.tools.commands import describe_exit
+from altai_build.tools.commands import describe_exit, find_base_interpreter, signal_of_shell
 from altai_build.tools.dask.address import check_scheduler, find_obstacle
 from altai_build.tools.dask.library import make_release_error, require_dask
 from altai_build.tools.files import make_directory
@@ -38,8 +38,6 @@ _MOST_EVENTS = 1000
 _LONGEST_EVENT = 16 << 20  # bytes; a cluster may have thousands of workers
 _LONGEST_PEM = 1 << 20
 _LONGEST_REASON = 300  # characters
-# What the sandbox adds to the number of the signal that ended its command.
-_SHELL_SIGNAL = 128
 # Of the child: what it writes is a log of errors.
 _LIMITS = Limits(processes=None, memory=4 << 30, file=64 << 20)
 # Of the host, for names of schedulers.
@@ -235,9 +233,8 @@ class SchedulerClient:
         deadline = time.monotonic() + 1.0
         while (status := self._child.poll()) is None and time.monotonic() < deadline:
             time.sleep(0.01)
-        if status is not None and status > _SHELL_SIGNAL:
-            status = _SHELL_SIGNAL - status
-        ended = f"its client, a process of this run, {describe_exit(status)}" if status else ""
+        how = describe_exit(signal_of_shell(status)) if status else ""
+        ended = f"its client, a process of this run, {how}" if how else ""
         return "\n".join(filter(None, (ended, self._read_errors())))
 
     def _read_errors(self) -> str:
@@ -266,6 +263,5 @@ def _make_command(temporary: Path) -> list[str]:
     visible.update({place: place for place in _NAME_SERVICE if Path(place).exists()})
     if not sys.base_prefix.startswith("/usr"):
         visible[sys.base_prefix] = sys.base_prefix
-    interpreter = str(getattr(sys, "_base_executable", "") or sys.executable)
-    argv = [*limit_command(_LIMITS), interpreter, "-I", "-S", "-B", "/program/child.py"]
+    argv = [*limit_command(_LIMITS), find_base_interpreter(), "-I", "-S", "-B", "/program/child.py"]
     return NetworkSandbox(visible, temporary).command(argv)

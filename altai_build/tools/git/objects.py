@@ -29,10 +29,8 @@ from altai_build.tools.git.layout import advise_on_partial_clone, is_shallow
 from altai_build.tools.git.quick_read import read_quickly
 from altai_build.tools.git.repository_state import State
 from altai_build.tools.git.shadow import make_shadow, name_objects
-from altai_build.tools.git.trees import TreeEntry, parse_tree
+from altai_build.tools.git.trees import IDS_AT_ONCE, TreeEntry, parse_tree
 
-# As many object ids as a pipe holds.
-_COPIED_AT_ONCE = 800
 # Fetches a repository again if it is damaged.
 Repair = Callable[[], None]
 _Answer = TypeVar("_Answer")
@@ -216,8 +214,8 @@ class ObjectStore:
 
     def copy_blobs(self, files: Sequence[tuple[str, Path]], budget: WriteBudget) -> None:
         """Write blobs to files, piece by piece. Raises InputError when one is missing, or too large for the budget."""
-        for at in range(0, len(files), _COPIED_AT_ONCE):
-            self.retry(partial(self._copy_part, files[at : at + _COPIED_AT_ONCE], budget))
+        for at in range(0, len(files), IDS_AT_ONCE):
+            self.retry(partial(self._copy_part, files[at : at + IDS_AT_ONCE], budget))
 
     def _copy_part(self, files: Sequence[tuple[str, Path]], budget: WriteBudget) -> None:
         with start_git(self.profile, ["cat-file", "--batch"], git_dir=self.git_dir, input=b"oids") as child:

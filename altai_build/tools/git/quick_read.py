@@ -12,7 +12,7 @@ from threading import Timer
 from typing import NamedTuple
 
 from altai_build.model.gitlink import CommitId
-from altai_build.tools.git.trees import TreeEntry
+from altai_build.tools.git.trees import IDS_AT_ONCE, TreeEntry
 from altai_build.tools.process import ChildProcess
 
 # Seconds, bytes of all objects together, files and folders, folders in one another, specs.
@@ -21,8 +21,6 @@ _MAX_BYTES = 32 << 20
 _MAX_ENTRIES = 100_000
 _MAX_DEPTH = 100
 _MAX_SPECS = 20
-# As many object ids as a pipe holds.
-_AT_ONCE = 800
 # Bytes of the line before an object.
 _MAX_HEAD = 256
 _FOLDER = b"40000"
@@ -108,8 +106,8 @@ class _Reader:
     def _ask(self, oids: Sequence[str], kind: bytes) -> list[bytes]:
         assert self.child.stdin is not None
         contents = []
-        for at in range(0, len(oids), _AT_ONCE):
-            part = oids[at : at + _AT_ONCE]
+        for at in range(0, len(oids), IDS_AT_ONCE):
+            part = oids[at : at + IDS_AT_ONCE]
             self.child.stdin.write("".join(f"{oid}\n" for oid in part).encode())
             self.child.stdin.flush()
             contents += [self._read_object(oid, kind) for oid in part]

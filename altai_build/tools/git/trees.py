@@ -1,8 +1,11 @@
-"""The leaves of a commit's tree."""
+"""The leaves of a commit's tree, and how many of them git is asked for at once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+# As many object ids as a pipe holds.
+IDS_AT_ONCE = 800
 
 
 @dataclass(frozen=True)

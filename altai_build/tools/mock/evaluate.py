@@ -119,7 +119,7 @@ def _find_libraries() -> dict[str, Path]:
 def _cache_key(request: bytes, libraries: Mapping[str, Path]) -> str:
     """What the result depends on: texts and defaults, this program's child, the interpreter, the libraries."""
     digest = hashlib.sha256()
-    for part in (str(_FORMAT_VERSION), sys.version, _interpreter()):
+    for part in (str(_FORMAT_VERSION), sys.version, commands.find_base_interpreter()):
         digest.update(f"{part}\n".encode())
     for place in (CHILD, *(folder / "__init__.py" for folder in libraries.values())):
         status = place.stat()
@@ -137,17 +137,12 @@ def _read_cached(path: Path) -> dict[str, Any] | None:
     return document
 
 
-def _interpreter() -> str:
-    """This Python without a virtual environment around it."""
-    return str(getattr(sys, "_base_executable", "") or sys.executable)
-
-
 def _run_child(sources: ConfigSources, request: bytes, libraries: Mapping[str, Path]) -> Mapping[str, Any]:
     visible = {str(CHILD): "/program/child.py"}
     visible.update({str(folder): f"/libraries/{name}" for name, folder in libraries.items()})
     if not sys.base_prefix.startswith("/usr"):
         visible[sys.base_prefix] = sys.base_prefix
-    argv = [_interpreter(), "-I", "-S", "-B", "/program/child.py"]
+    argv = [commands.find_base_interpreter(), "-I", "-S", "-B", "/program/child.py"]
     result = process.run(
         EvaluationSandbox(visible).command(argv),
         input=request,
@@ -174,8 +169,7 @@ def _no_response_error(sources: ConfigSources, result: process.ProcessResult) ->
     if fault := find_start_fault("mock configurations cannot be evaluated", result):
         return fault
     status = result.returncode
-    # bubblewrap exits with 128 and the signal that ended its child.
-    ending = commands.describe_exit(128 - status if status > 128 else status)
+    ending = commands.describe_exit(commands.signal_of_shell(status))
     return InputError(
         f"{sources.start[-1]} cannot be evaluated: it {ending}",
         why=result.error_text,

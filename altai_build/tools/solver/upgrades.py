@@ -6,7 +6,7 @@ repository has any more stay, obsoletes count as yum counted them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -129,12 +129,15 @@ class UpgradeSolver:
         if side not in self._listed:
             self._listed[side] = tuple(
                 self.package(solvable.id)
-                for repo, _ in self._pool.repositories
-                if self._sides.get(repo.id) is side
-                for solvable in repo.solvables
+                for solvable in self._list_solvables({side})
                 if solvable.arch not in ("src", "nosrc")
             )
         return self._listed[side]
+
+    def _list_solvables(self, sides: Collection[Side]) -> Iterator[solv.XSolvable]:
+        for repo, _ in self._pool.repositories:
+            if self._sides.get(repo.id) in sides:
+                yield from repo.solvables
 
     def package(self, number: int) -> UpgradePackage:
         """A package by its number."""
@@ -272,17 +275,12 @@ class UpgradeSolver:
         """Whether packages of some sides could replace any of a machine."""
         key = frozenset(sides)
         if key not in self._candidates:
-            self._candidates[key] = UpdateCandidates(
-                solvable
-                for repo, _ in self._pool.repositories
-                if self._sides.get(repo.id) in key
-                for solvable in repo.solvables
-            )
-        return any(
-            others is None or any(self._package_key(other) != self._package_key(number) for other in others)
-            for number in machine
-            for others in [self._candidates[key].find(self._pool.libsolv.id2solvable(number))]
-        )
+            self._candidates[key] = UpdateCandidates(self._list_solvables(key))
+        for number in machine:
+            others = self._candidates[key].find(self._pool.libsolv.id2solvable(number))
+            if others is None or any(self._package_key(one) != self._package_key(number) for one in others):
+                return True
+        return False
 
     def _make_job(self, flags: int, what: int) -> solv.Job:
         return self._pool.libsolv.Job(flags, what)

@@ -169,7 +169,7 @@ def test_what_is_not_a_commit_here_has_no_result(tmp_path: Path, gone: str) -> N
 def test_more_folders_than_a_pipe_holds_are_asked_for_in_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quick_read, "_AT_ONCE", 2)
+    monkeypatch.setattr(quick_read, "IDS_AT_ONCE", 2)
     repo = Repo(tmp_path / "repo")
     commit = repo.commit({f"{number}/x": f"{number}" for number in range(7)})
     found = read(repo, commit, tmp_path)
